@@ -1,0 +1,1 @@
+"""Children, consent and administrations, and the store that everything stateful stands on."""

@@ -1,0 +1,1 @@
+"""Foundations shared by everything that keeps state. Imports nothing else of ours."""
