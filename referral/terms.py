@@ -422,6 +422,7 @@ class Turn(Term):
     GUARDIAN = "guardian", "监护人"
     FACILITY = "facility", "医疗机构"
     COUNTY = "county", "县级中心"
+    DUTY = "duty", "值班人员"
     NOBODY = "nobody", "无"
 
 

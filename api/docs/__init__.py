@@ -1,0 +1,1 @@
+"""Reference pages generated from the code, compared in the tests with what is committed."""
