@@ -147,10 +147,7 @@ class Cluster:
     def start(cls) -> Cluster:
         """Our own server, or the one of ``TEST_DATABASE_URL``. Raises :class:`NoServer`."""
         given = os.environ.get("TEST_DATABASE_URL")
-        if given:
-            cluster = cls(Server(given), None, None)
-        else:
-            cluster = cls._start_own()
+        cluster = cls(Server(given), None, None) if given else cls._start_own()
         try:
             cluster.server.make_roles()
         except BaseException:
@@ -164,8 +161,20 @@ class Cluster:
         directory = Path(tempfile.mkdtemp(prefix="xinqiao-pg-", dir="/tmp"))
         user, prefix = _account_for(directory)
         subprocess.run(
-            [*prefix, programs / "initdb", "-D", directory / "data", "-U", user, "-A", "trust"]
-            + ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+            [
+                *prefix,
+                programs / "initdb",
+                "-D",
+                directory / "data",
+                "-U",
+                user,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
