@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referral.terms import CaseStatus, Custody, Origin, Tier
 from risk_model import Level
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, SealedOptional
+from screening.core.types import EnumText, Instant, SealedOptional, reference
 from screening.models.child import Child
 
 
@@ -35,15 +35,15 @@ class Case(Base):
     )
 
     case_no: Mapped[str] = mapped_column(String(20), unique=True)
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"))
     custody: Mapped[Custody] = mapped_column(EnumText(Custody))
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
     origin: Mapped[Origin] = mapped_column(EnumText(Origin))
     status: Mapped[CaseStatus] = mapped_column(EnumText(CaseStatus))
     tier: Mapped[Tier | None] = mapped_column(EnumText(Tier))
     worst_level: Mapped[Level | None] = mapped_column(EnumText(Level))
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
-    backup_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    owner_id: Mapped[UUID] = mapped_column(reference("account.id"))
+    backup_id: Mapped[UUID | None] = mapped_column(reference("account.id"))
     version: Mapped[int] = mapped_column(default=1)
     opened_at: Mapped[datetime] = mapped_column(Instant)
     opened_by: Mapped[UUID | None]
@@ -60,7 +60,7 @@ class Case(Base):
 class CaseStatusChange(Base):
     __tablename__ = "case_status_change"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("care_case.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"), index=True)
     status: Mapped[CaseStatus] = mapped_column(EnumText(CaseStatus))
     changed_at: Mapped[datetime] = mapped_column(Instant)
     changed_by: Mapped[UUID | None]
@@ -72,11 +72,11 @@ class TierChange(Base):
 
     __tablename__ = "tier_change"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("care_case.id"), index=True)
+    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"), index=True)
     tier: Mapped[Tier] = mapped_column(EnumText(Tier))
     changed_at: Mapped[datetime] = mapped_column(Instant)
-    changed_by: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
-    countersigned_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    changed_by: Mapped[UUID] = mapped_column(reference("account.id"))
+    countersigned_by: Mapped[UUID | None] = mapped_column(reference("account.id"))
     reason_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
 
     reason = SealedOptional()
@@ -87,11 +87,11 @@ class Assessment(Base):
 
     __tablename__ = "assessment"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("care_case.id"), index=True)
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"))
+    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"), index=True)
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"))
     held_at: Mapped[datetime] = mapped_column(Instant)
     recorded_at: Mapped[datetime] = mapped_column(Instant)
-    recorded_by: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    recorded_by: Mapped[UUID] = mapped_column(reference("account.id"))
     channel: Mapped[str] = mapped_column(String(20))
     concern: Mapped[int | None]
     tier: Mapped[Tier | None] = mapped_column(EnumText(Tier))

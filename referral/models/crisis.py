@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referral.terms import CrisisStep, StepResult
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, SealedOptional
+from screening.core.types import EnumText, Instant, SealedOptional, reference
 
 
 class CrisisEpisode(Base):
@@ -28,13 +28,13 @@ class CrisisEpisode(Base):
     )
 
     episode_no: Mapped[str] = mapped_column(String(20), unique=True)
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("care_case.id"))
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"))
+    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"))
     trigger: Mapped[str] = mapped_column(String(40))
     trigger_id: Mapped[UUID | None]
     opened_at: Mapped[datetime] = mapped_column(Instant)
     opened_by: Mapped[UUID | None]
-    taken_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    taken_by: Mapped[UUID | None] = mapped_column(reference("account.id"))
     taken_at: Mapped[datetime | None] = mapped_column(Instant)
     stood_down_at: Mapped[datetime | None] = mapped_column(Instant)
 
@@ -46,7 +46,7 @@ class CrisisStepRecord(Base):
 
     __tablename__ = "crisis_step_record"
 
-    episode_id: Mapped[UUID] = mapped_column(ForeignKey("crisis_episode.id"), index=True)
+    episode_id: Mapped[UUID] = mapped_column(reference("crisis_episode.id"), index=True)
     step: Mapped[CrisisStep] = mapped_column(EnumText(CrisisStep))
     result: Mapped[StepResult] = mapped_column(EnumText(StepResult))
     happened_at: Mapped[datetime] = mapped_column(Instant)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referral.terms import FollowUpStatus
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, SealedOptional
+from screening.core.types import EnumText, Instant, SealedOptional, reference
 
 
 class FollowUp(Base):
@@ -22,8 +22,8 @@ class FollowUp(Base):
         Index("ix_follow_up_due", "status", "due_on"),
     )
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("care_case.id"))
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"))
+    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"))
     template: Mapped[str] = mapped_column(String(20))
     due_on: Mapped[date]
     window_days: Mapped[int]
@@ -40,7 +40,7 @@ class FollowUp(Base):
 class FollowUpStatusChange(Base):
     __tablename__ = "follow_up_status_change"
 
-    follow_up_id: Mapped[UUID] = mapped_column(ForeignKey("follow_up.id"), index=True)
+    follow_up_id: Mapped[UUID] = mapped_column(reference("follow_up.id"), index=True)
     status: Mapped[FollowUpStatus] = mapped_column(EnumText(FollowUpStatus))
     changed_at: Mapped[datetime] = mapped_column(Instant)
     changed_by: Mapped[UUID | None]

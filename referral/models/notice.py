@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant
+from screening.core.types import EnumText, Instant, reference
 
 
 class Channel(StrEnum):
@@ -31,8 +31,8 @@ class Notice(Base):
     __tablename__ = "notice"
     __table_args__ = (Index("ix_notice_account", "account_id", "seen_at"),)
 
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
-    task_id: Mapped[UUID | None] = mapped_column(ForeignKey("task.id"))
+    account_id: Mapped[UUID] = mapped_column(reference("account.id"))
+    task_id: Mapped[UUID | None] = mapped_column(reference("task.id"))
     channel: Mapped[Channel] = mapped_column(EnumText(Channel))
     urgent: Mapped[bool] = mapped_column(default=False)
     number: Mapped[str] = mapped_column(String(20))

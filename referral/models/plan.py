@@ -6,12 +6,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referral.terms import ActionStatus, PlanStatus, Tier
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, Json
+from screening.core.types import EnumText, Instant, Json, reference
 
 
 class PlanVersion(Base):
@@ -31,7 +31,7 @@ class PlanVersion(Base):
         ),
     )
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("care_case.id"))
+    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"))
     number: Mapped[int]
     status: Mapped[PlanStatus] = mapped_column(EnumText(PlanStatus))
     reason: Mapped[str] = mapped_column(String(80))
@@ -52,7 +52,7 @@ class PlanVersion(Base):
 class PlanStatusChange(Base):
     __tablename__ = "plan_status_change"
 
-    plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan_version.id"), index=True)
+    plan_id: Mapped[UUID] = mapped_column(reference("plan_version.id"), index=True)
     status: Mapped[PlanStatus] = mapped_column(EnumText(PlanStatus))
     changed_at: Mapped[datetime] = mapped_column(Instant)
     changed_by: Mapped[UUID | None]
@@ -65,7 +65,7 @@ class PlanAction(Base):
     __tablename__ = "plan_action"
     __table_args__ = (UniqueConstraint("plan_id", "position"),)
 
-    plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan_version.id"))
+    plan_id: Mapped[UUID] = mapped_column(reference("plan_version.id"))
     position: Mapped[int]
     component: Mapped[str] = mapped_column(String(12))
     status: Mapped[ActionStatus] = mapped_column(EnumText(ActionStatus))

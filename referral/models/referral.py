@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referral.terms import Finding, Outcome, ReferralKind, ReferralStatus, Urgency
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, SealedOptional
+from screening.core.types import EnumText, Instant, SealedOptional, reference
 from screening.models.organisation import Organisation
 
 
@@ -19,7 +19,7 @@ class Facility(Base):
 
     __tablename__ = "facility"
 
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), unique=True)
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), unique=True)
     department: Mapped[str] = mapped_column(String(60))
     contact_name: Mapped[str | None] = mapped_column(String(60))
     contact_phone: Mapped[str | None] = mapped_column(String(40))
@@ -37,8 +37,8 @@ class ChannelAgreement(Base):
     __tablename__ = "channel_agreement"
     __table_args__ = (CheckConstraint("valid_to >= valid_from", "dates"),)
 
-    district_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
-    facility_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
+    district_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
+    facility_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
     release: Mapped[str] = mapped_column(String(20))
     weekly_limit: Mapped[int]
     agreed_by: Mapped[str] = mapped_column(String(120))
@@ -68,9 +68,9 @@ class Referral(Base):
     )
 
     form_no: Mapped[str] = mapped_column(String(12), unique=True)
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("care_case.id"))
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"), index=True)
-    facility_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.id"))
+    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
+    facility_id: Mapped[UUID | None] = mapped_column(reference("organisation.id"))
     kind: Mapped[ReferralKind] = mapped_column(EnumText(ReferralKind))
     urgency: Mapped[Urgency] = mapped_column(EnumText(Urgency))
     why: Mapped[str] = mapped_column(String(120))
@@ -78,7 +78,7 @@ class Referral(Base):
     version: Mapped[int] = mapped_column(default=1)
     note_version: Mapped[int] = mapped_column(default=1)
     legal_basis: Mapped[str | None] = mapped_column(String(40))
-    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey("consent.id"))
+    consent_id: Mapped[UUID | None] = mapped_column(reference("consent.id"))
     frozen_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     # What the school wrote for part 2 (F1) as JSON; empty while nobody has seen the child.
     words_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -89,7 +89,7 @@ class Referral(Base):
     appointment_at: Mapped[datetime | None] = mapped_column(Instant)
     appointment_place_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
-    former_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"))
+    former_id: Mapped[UUID | None] = mapped_column(reference("referral.id"))
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # read by the mapper when the class is made
 
@@ -106,7 +106,7 @@ class Referral(Base):
 class ReferralStatusChange(Base):
     __tablename__ = "referral_status_change"
 
-    referral_id: Mapped[UUID] = mapped_column(ForeignKey("referral.id"), index=True)
+    referral_id: Mapped[UUID] = mapped_column(reference("referral.id"), index=True)
     status: Mapped[ReferralStatus] = mapped_column(EnumText(ReferralStatus))
     changed_at: Mapped[datetime] = mapped_column(Instant)
     changed_by: Mapped[UUID | None]
@@ -122,9 +122,9 @@ class ReferralNote(Base):
     __tablename__ = "referral_note"
     __table_args__ = (UniqueConstraint("referral_id", "number"),)
 
-    referral_id: Mapped[UUID] = mapped_column(ForeignKey("referral.id"))
+    referral_id: Mapped[UUID] = mapped_column(reference("referral.id"))
     number: Mapped[int]
-    document_id: Mapped[UUID] = mapped_column(ForeignKey("stored_document.id"))
+    document_id: Mapped[UUID] = mapped_column(reference("stored_document.id"))
     made_at: Mapped[datetime] = mapped_column(Instant)
     pages: Mapped[int]
 
@@ -135,7 +135,7 @@ class ReturnNote(Base):
     __tablename__ = "return_note"
     __table_args__ = (UniqueConstraint("referral_id", "number"),)
 
-    referral_id: Mapped[UUID] = mapped_column(ForeignKey("referral.id"))
+    referral_id: Mapped[UUID] = mapped_column(reference("referral.id"))
     number: Mapped[int]
     visit_on: Mapped[date]
     outcome: Mapped[Outcome] = mapped_column(EnumText(Outcome))
@@ -149,7 +149,7 @@ class ReturnNote(Base):
     advice_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     clinical_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     written_at: Mapped[datetime] = mapped_column(Instant)
-    written_by: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    written_by: Mapped[UUID] = mapped_column(reference("account.id"))
     read_at: Mapped[datetime | None] = mapped_column(Instant)
     read_by: Mapped[UUID | None]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referral.terms import TaskKind
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant
+from screening.core.types import EnumText, Instant, reference
 
 
 class Task(Base):
@@ -37,11 +37,11 @@ class Task(Base):
 
     kind: Mapped[TaskKind] = mapped_column(EnumText(TaskKind))
     subject_id: Mapped[UUID]
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
-    child_id: Mapped[UUID | None] = mapped_column(ForeignKey("child.id"))
-    case_id: Mapped[UUID | None] = mapped_column(ForeignKey("care_case.id"))
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
-    backup_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
+    child_id: Mapped[UUID | None] = mapped_column(reference("child.id"))
+    case_id: Mapped[UUID | None] = mapped_column(reference("care_case.id"))
+    owner_id: Mapped[UUID] = mapped_column(reference("account.id"))
+    backup_id: Mapped[UUID | None] = mapped_column(reference("account.id"))
     clock: Mapped[str | None] = mapped_column(String(8))
     opened_at: Mapped[datetime] = mapped_column(Instant)
     due_at: Mapped[datetime] = mapped_column(Instant)
@@ -58,7 +58,7 @@ class TaskRing(Base):
     __tablename__ = "task_ring"
     __table_args__ = (Index("uq_task_ring_step", "task_id", "step", unique=True),)
 
-    task_id: Mapped[UUID] = mapped_column(ForeignKey("task.id"))
+    task_id: Mapped[UUID] = mapped_column(reference("task.id"))
     step: Mapped[int]
     rung_at: Mapped[datetime] = mapped_column(Instant)
-    told_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    told_id: Mapped[UUID | None] = mapped_column(reference("account.id"))

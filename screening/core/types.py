@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import JSON, DateTime, String
+from sqlalchemy import JSON, DateTime, ForeignKey, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import object_session
@@ -17,6 +17,11 @@ from screening.core.sealing import Keyring
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 E = TypeVar("E", bound=StrEnum)
+
+
+def reference(column: str) -> ForeignKey:
+    """A foreign key checked when the transaction commits, so that rows may be written in any order within it."""
+    return ForeignKey(column, deferrable=True, initially="DEFERRED")
 
 
 class Instant(TypeDecorator[datetime]):
@@ -102,7 +107,9 @@ class SealedOptional:
         if plain is not None and getattr(thing, f"{self.name}_sealed") == PENDING:
             setattr(thing, f"{self.name}_sealed", keyring.seal(self.place(thing), plain.encode()))
             if self.index:
-                setattr(thing, f"{self.name}_index", keyring.blind(f"{thing.__tablename__}.{self.name}", plain))
+                setattr(
+                    thing, f"{self.name}_index", keyring.blind(f"{thing.__tablename__}.{self.name}", plain)
+                )
         elif plain is None and self.index:
             setattr(thing, f"{self.name}_index", None)
 

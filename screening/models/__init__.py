@@ -1,5 +1,23 @@
 """Tables of the screening side. Importing this package makes all of them known."""
 
-from screening.models import account, administration, campaign, child, consent, import_batch, organisation, result
+from screening.models import (
+    account,
+    administration,
+    campaign,
+    child,
+    consent,
+    import_batch,
+    organisation,
+    result,
+)
 
-__all__ = ["account", "administration", "campaign", "child", "consent", "import_batch", "organisation", "result"]
+__all__ = [
+    "account",
+    "administration",
+    "campaign",
+    "child",
+    "consent",
+    "import_batch",
+    "organisation",
+    "result",
+]

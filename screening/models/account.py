@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, String
+from sqlalchemy import CheckConstraint, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from screening.core.actor import Role
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, Sealed
+from screening.core.types import EnumText, Instant, Sealed, reference
 from screening.models.organisation import Organisation
 
 
@@ -41,9 +41,9 @@ class RoleGrant(Base):
     __tablename__ = "role_grant"
     __table_args__ = (CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", "dates"),)
 
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    account_id: Mapped[UUID] = mapped_column(reference("account.id"), index=True)
     role: Mapped[Role] = mapped_column(EnumText(Role))
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
     approved_by: Mapped[UUID | None]
@@ -58,7 +58,7 @@ class SignInSession(Base):
 
     __tablename__ = "sign_in_session"
 
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"), index=True)
+    account_id: Mapped[UUID] = mapped_column(reference("account.id"), index=True)
     browser: Mapped[bool]
     started_at: Mapped[datetime] = mapped_column(Instant)
     seen_at: Mapped[datetime] = mapped_column(Instant)
@@ -71,7 +71,7 @@ class RefreshToken(Base):
 
     __tablename__ = "refresh_token"
 
-    session_id: Mapped[UUID] = mapped_column(ForeignKey("sign_in_session.id"), index=True)
+    session_id: Mapped[UUID] = mapped_column(reference("sign_in_session.id"), index=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     issued_at: Mapped[datetime] = mapped_column(Instant)
     spent_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -6,11 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant
+from screening.core.types import EnumText, Instant, reference
 
 
 class Mode(StrEnum):
@@ -51,9 +51,9 @@ class Administration(Base):
         ),
     )
 
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"), index=True)
-    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"))
-    roster_entry_id: Mapped[UUID] = mapped_column(ForeignKey("roster_entry.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
+    campaign_id: Mapped[UUID] = mapped_column(reference("campaign.id"))
+    roster_entry_id: Mapped[UUID] = mapped_column(reference("roster_entry.id"))
     instrument: Mapped[str] = mapped_column(String(20))
     instrument_version: Mapped[str] = mapped_column(String(40))
     layout: Mapped[str] = mapped_column(String(40))

@@ -6,11 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, Json
+from screening.core.types import EnumText, Instant, Json, reference
 from screening.models.child import Child
 
 
@@ -42,7 +42,7 @@ class Campaign(Base):
 
     __tablename__ = "campaign"
 
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
     title: Mapped[str] = mapped_column(String(120))
     status: Mapped[CampaignStatus] = mapped_column(EnumText(CampaignStatus))
     instruments: Mapped[list[str]] = mapped_column(Json)
@@ -50,7 +50,7 @@ class Campaign(Base):
     opens_on: Mapped[date]
     closes_on: Mapped[date]
     base_rate: Mapped[float]
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    owner_id: Mapped[UUID] = mapped_column(reference("account.id"))
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[UUID | None]
@@ -63,7 +63,7 @@ class CampaignStatusChange(Base):
 
     __tablename__ = "campaign_status_change"
 
-    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"), index=True)
+    campaign_id: Mapped[UUID] = mapped_column(reference("campaign.id"), index=True)
     status: Mapped[CampaignStatus] = mapped_column(EnumText(CampaignStatus))
     changed_at: Mapped[datetime] = mapped_column(Instant)
     changed_by: Mapped[UUID | None]
@@ -76,8 +76,8 @@ class RosterEntry(Base):
     __tablename__ = "roster_entry"
     __table_args__ = (UniqueConstraint("campaign_id", "child_id"),)
 
-    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"))
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"), index=True)
+    campaign_id: Mapped[UUID] = mapped_column(reference("campaign.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
     added_at: Mapped[datetime] = mapped_column(Instant)
 
     campaign: Mapped[Campaign] = relationship()

@@ -6,11 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, Sealed, SealedOptional
+from screening.core.types import EnumText, Instant, Sealed, SealedOptional, reference
 
 
 class Sex(StrEnum):
@@ -23,7 +23,7 @@ class Child(Base):
 
     __tablename__ = "child"
 
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
     file_no: Mapped[str] = mapped_column(String(20), unique=True)
     name_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     name_index: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
@@ -42,7 +42,9 @@ class Child(Base):
     id_number = SealedOptional(index=True)
 
     guardians: Mapped[list[Guardian]] = relationship(back_populates="child", order_by="Guardian.recorded_at")
-    enrolments: Mapped[list[Enrolment]] = relationship(back_populates="child", order_by="Enrolment.valid_from")
+    enrolments: Mapped[list[Enrolment]] = relationship(
+        back_populates="child", order_by="Enrolment.valid_from"
+    )
 
     @property
     def enrolment(self) -> Enrolment | None:
@@ -60,7 +62,7 @@ class Guardian(Base):
 
     __tablename__ = "guardian"
 
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"), index=True)
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
     name_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     relation: Mapped[str | None] = mapped_column(String(20))
     phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -90,8 +92,8 @@ class Enrolment(Base):
         CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", "dates"),
     )
 
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"), index=True)
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"))
     student_no_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     student_no_index: Mapped[bytes] = mapped_column(LargeBinary(32))
     stage: Mapped[str] = mapped_column(String(20))
@@ -110,7 +112,7 @@ class CategoryFact(Base):
 
     __tablename__ = "category_fact"
 
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"), index=True)
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
     fact: Mapped[str] = mapped_column(String(40))
     since_on: Mapped[date | None]
     until_on: Mapped[date | None]
@@ -125,8 +127,8 @@ class AccessGrant(Base):
     __tablename__ = "access_grant"
     __table_args__ = (Index("ix_access_grant_live", "organisation_id", "ended_at"),)
 
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"), index=True)
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"))
     part: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str] = mapped_column(String(40))
     reason_id: Mapped[UUID]

@@ -6,11 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy import Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, SealedOptional
+from screening.core.types import EnumText, Instant, SealedOptional, reference
 
 
 class Purpose(StrEnum):
@@ -43,7 +43,7 @@ class Consent(Base):
     __tablename__ = "consent"
     __table_args__ = (Index("ix_consent_child_purpose", "child_id", "purpose", "recorded_at"),)
 
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"))
     purpose: Mapped[Purpose] = mapped_column(EnumText(Purpose))
     status: Mapped[ConsentStatus] = mapped_column(EnumText(ConsentStatus))
     text_version: Mapped[str] = mapped_column(String(40))

@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from instruments import Grade
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, Json, SealedOptional
+from screening.core.types import EnumText, Instant, Json, SealedOptional, reference
 
 
 class BatchStatus(StrEnum):
@@ -34,9 +34,9 @@ class ImportBatch(Base):
     __tablename__ = "import_batch"
     __table_args__ = (UniqueConstraint("campaign_id", "sha256"),)
 
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
-    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"))
-    document_id: Mapped[UUID] = mapped_column(ForeignKey("stored_document.id"))
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
+    campaign_id: Mapped[UUID] = mapped_column(reference("campaign.id"))
+    document_id: Mapped[UUID] = mapped_column(reference("stored_document.id"))
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
     file_name_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     status: Mapped[BatchStatus] = mapped_column(EnumText(BatchStatus))
@@ -48,7 +48,7 @@ class ImportBatch(Base):
     written: Mapped[int] = mapped_column(default=0)
     problems_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     uploaded_at: Mapped[datetime] = mapped_column(Instant)
-    uploaded_by: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    uploaded_by: Mapped[UUID] = mapped_column(reference("account.id"))
     committed_at: Mapped[datetime | None] = mapped_column(Instant)
     committed_by: Mapped[UUID | None]
 
@@ -66,7 +66,7 @@ class ImportRow(Base):
         Index("ix_import_row_todo", "batch_id", "done_at"),
     )
 
-    batch_id: Mapped[UUID] = mapped_column(ForeignKey("import_batch.id"))
+    batch_id: Mapped[UUID] = mapped_column(reference("import_batch.id"))
     sheet: Mapped[str] = mapped_column(String(20))
     excel_row: Mapped[int]
     verdict: Mapped[RowVerdict] = mapped_column(EnumText(RowVerdict))
@@ -89,13 +89,13 @@ class CriticalSighting(Base):
         Index("ix_critical_sighting_batch", "batch_id"),
     )
 
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"), index=True)
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
     instrument: Mapped[str] = mapped_column(String(20))
     layout: Mapped[str] = mapped_column(String(40))
     answered_on: Mapped[date]
     item: Mapped[str] = mapped_column(String(20))
     grade: Mapped[Grade] = mapped_column(EnumText(Grade))
-    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("import_batch.id"))
+    batch_id: Mapped[UUID | None] = mapped_column(reference("import_batch.id"))
     excel_row: Mapped[int | None]
     seen_at: Mapped[datetime] = mapped_column(Instant)
     adopted_by: Mapped[UUID | None]

@@ -6,11 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy import LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, SealedOptional
+from screening.core.types import EnumText, Instant, SealedOptional, reference
 
 
 class OrganisationKind(StrEnum):
@@ -39,7 +39,7 @@ class Organisation(Base):
     kind: Mapped[OrganisationKind] = mapped_column(EnumText(OrganisationKind))
     code: Mapped[str] = mapped_column(String(40), unique=True)
     name: Mapped[str] = mapped_column(String(120))
-    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisation.id"))
+    parent_id: Mapped[UUID | None] = mapped_column(reference("organisation.id"))
     path: Mapped[str] = mapped_column(String(400), index=True)
     phone: Mapped[str | None] = mapped_column(String(40))
     ended_on: Mapped[date | None]
@@ -57,7 +57,7 @@ class DistrictSetting(Base):
     __tablename__ = "district_setting"
     __table_args__ = (UniqueConstraint("organisation_id", "version"),)
 
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"))
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"))
     version: Mapped[int]
     base_rate: Mapped[float]
     release: Mapped[str] = mapped_column(String(20))
@@ -71,8 +71,8 @@ class DutyEntry(Base):
 
     __tablename__ = "duty_entry"
 
-    organisation_id: Mapped[UUID] = mapped_column(ForeignKey("organisation.id"), index=True)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
+    account_id: Mapped[UUID] = mapped_column(reference("account.id"))
     phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)

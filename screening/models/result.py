@@ -7,13 +7,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from instruments import Grade
 from risk_model import Level
 from screening.core.db import Base
-from screening.core.types import EnumText, Instant, Json
+from screening.core.types import EnumText, Instant, Json, reference
 from screening.models.administration import Administration
 
 
@@ -34,14 +34,16 @@ class ScreenResult(Base):
 
     __tablename__ = "screen_result"
     __table_args__ = (
-        CheckConstraint("status = 'scored' OR level IS NULL OR level IN ('elevated', 'crisis_item')", "level"),
+        CheckConstraint(
+            "status = 'scored' OR level IS NULL OR level IN ('elevated', 'crisis_item')", "level"
+        ),
         Index("ix_screen_result_child", "child_id", "computed_at"),
         Index("ix_screen_result_campaign", "campaign_id", "level"),
     )
 
-    administration_id: Mapped[UUID] = mapped_column(ForeignKey("administration.id"), unique=True)
-    child_id: Mapped[UUID] = mapped_column(ForeignKey("child.id"))
-    campaign_id: Mapped[UUID] = mapped_column(ForeignKey("campaign.id"))
+    administration_id: Mapped[UUID] = mapped_column(reference("administration.id"), unique=True)
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"))
+    campaign_id: Mapped[UUID] = mapped_column(reference("campaign.id"))
     status: Mapped[ResultStatus] = mapped_column(EnumText(ResultStatus))
     level: Mapped[Level | None] = mapped_column(EnumText(Level))
     grade: Mapped[Grade | None] = mapped_column(EnumText(Grade))

@@ -1,0 +1,219 @@
+"""Recording answer sheets: one and many are the same call. Only ``referral.intake`` comes in here (one door)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import and_, select, update
+from sqlalchemy.orm import Session
+
+from instruments import AnswerSheet, Instrument, Scores, SheetConditions, catalogue, score
+from risk_model import LevelRules, day_one
+from screening import access, policies, results
+from screening.core import audit
+from screening.core.actor import Actor
+from screening.core.audit import AuditEvent
+from screening.core.clock import local_day
+from screening.core.errors import Conflict, DomainError
+from screening.core.sealing import Keyring
+from screening.models.administration import Administration, Mode
+from screening.models.campaign import RosterEntry
+from screening.models.consent import ConsentStatus, Purpose
+from screening.models.import_batch import CriticalSighting
+from screening.models.result import ScreenResult
+from screening.queries.campaigns import consent_status, current_consents
+from screening.results import SheetOnFile
+
+
+@dataclass(frozen=True, slots=True)
+class SheetIn:
+    """One sheet as it comes in. ``source`` names it once and for all: sending it twice records it once."""
+
+    entry: RosterEntry
+    instrument: Instrument
+    sheet: AnswerSheet
+    administered_on: date
+    mode: Mode
+    source: str
+    informant: str | None = None
+    conditions: SheetConditions = field(default_factory=SheetConditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of one sheet. ``refused`` says why nothing was stored; ``again`` that it was there already."""
+
+    sheet: SheetIn
+    administration: Administration | None = None
+    result: ScreenResult | None = None
+    scores: Scores | None = None
+    refused: DomainError | None = None
+    again: bool = False
+    sighted: bool = False
+
+
+def record_many(
+    session: Session, *, actor: Actor, sheets: Sequence[SheetIn], now: datetime
+) -> list[Recorded]:
+    """Store sheets with their results, in order. One that is refused does not hold up the others."""
+    access.check_may(actor, access.May.RECORD_SHEET)
+    known = _Known.load(session, sheets)
+    return [_record(session, actor, sheet, known, now) for sheet in sheets]
+
+
+class _Known:
+    """What the database already says about the children of a piece of work, read in four statements."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, tuple[Administration, ScreenResult]] = {}
+        self.taken: set[tuple[UUID, UUID, str, str, date]] = set()
+        self.earlier: dict[tuple[UUID, UUID], list[SheetOnFile]] = defaultdict(list)
+        self.consents: dict[UUID, ConsentStatus | None] = {}
+        self.sighted: set[tuple[UUID, str, str, date]] = set()
+
+    @classmethod
+    def load(cls, session: Session, sheets: Sequence[SheetIn]) -> _Known:
+        known = cls()
+        children = {sheet.entry.child_id for sheet in sheets}
+        campaigns = {sheet.entry.campaign_id for sheet in sheets}
+        rows = session.execute(
+            select(Administration, ScreenResult)
+            .join(ScreenResult, ScreenResult.administration_id == Administration.id)
+            .where(Administration.child_id.in_(children), Administration.campaign_id.in_(campaigns))
+            .where(Administration.voided_at.is_(None))
+            .order_by(Administration.recorded_at)
+        )
+        for administration, result in rows:
+            known.add(administration, result)
+        consents = current_consents(session, children, [Purpose.SCREENING])
+        known.consents = {child: consent_status(consents, child, Purpose.SCREENING) for child in children}
+        seen = session.scalars(
+            select(CriticalSighting).where(
+                and_(CriticalSighting.child_id.in_(children), CriticalSighting.adopted_by.is_(None))
+            )
+        )
+        known.sighted = {(s.child_id, s.instrument, s.layout, s.answered_on) for s in seen}
+        return known
+
+    def add(self, administration: Administration, result: ScreenResult) -> None:
+        self.sources[administration.source] = (administration, result)
+        self.taken.add(_day_key(administration))
+        key = (administration.child_id, administration.campaign_id)
+        self.earlier[key].append(results.earlier_sheet(result, administration))
+
+
+def _day_key(a: Administration) -> tuple[UUID, UUID, str, str, date]:
+    return (a.child_id, a.campaign_id, a.instrument, a.informant, a.administered_on)
+
+
+def _record(session: Session, actor: Actor, sheet: SheetIn, known: _Known, now: datetime) -> Recorded:
+    if sheet.source in known.sources:
+        administration, result = known.sources[sheet.source]
+        return Recorded(sheet, administration, result, again=True)
+    try:
+        _check(sheet, known, now)
+    except DomainError as refused:
+        return Recorded(sheet, refused=refused)
+    administration = _administration(actor, sheet, now)
+    if _day_key(administration) in known.taken:
+        said = Conflict("A sheet of this questionnaire is already stored for this child and day.")
+        return Recorded(sheet, refused=said)
+    return _store(session, actor, sheet, administration, known, now)
+
+
+def _check(sheet: SheetIn, known: _Known, now: datetime) -> None:
+    campaign = sheet.entry.campaign
+    policies.check_accepts_sheets(campaign.status)
+    policies.check_instrument_asked(sheet.instrument.code, campaign.instruments)
+    policies.check_day_of_sheet(sheet.administered_on, local_day(now))
+    policies.check_consented(known.consents.get(sheet.entry.child_id))
+
+
+def _administration(actor: Actor, sheet: SheetIn, now: datetime) -> Administration:
+    return Administration(
+        child_id=sheet.entry.child_id,
+        campaign_id=sheet.entry.campaign_id,
+        roster_entry_id=sheet.entry.id,
+        instrument=sheet.instrument.code,
+        instrument_version=sheet.instrument.version,
+        layout=sheet.sheet.layout,
+        informant=sheet.informant or sheet.instrument.informants[0],
+        mode=sheet.mode,
+        source=sheet.source,
+        administered_on=sheet.administered_on,
+        recorded_at=now,
+        recorded_by=actor.account_id,
+    )
+
+
+def _store(
+    session: Session,
+    actor: Actor,
+    sheet: SheetIn,
+    administration: Administration,
+    known: _Known,
+    now: datetime,
+) -> Recorded:
+    scores = score(sheet.instrument, sheet.sheet, sheet.conditions)
+    keyring: Keyring = session.info["keyring"]
+    administration.answers_sealed = keyring.seal(administration.answers_place, sheet.sheet.packed())
+    administration.validity = results.validity_of(scores)
+    result = results.compute(
+        administration,
+        scores,
+        known.earlier[sheet.entry.child_id, sheet.entry.campaign_id],
+        instrument=sheet.instrument,
+        model=day_one(),
+        base_rate=sheet.entry.campaign.base_rate,
+        rules=LevelRules(),
+        history=policies.is_history(sheet.administered_on, local_day(now)),
+        now=now,
+    )
+    session.add(administration)
+    session.add(result)
+    sighted = _adopt(session, administration, known)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.ADMINISTRATION_RECORD,
+        at=now,
+        child_id=administration.child_id,
+        subject_id=administration.id,
+        detail={"instrument": administration.instrument, "mode": administration.mode.value},
+    )
+    known.add(administration, result)
+    return Recorded(sheet, administration, result, scores, sighted=sighted)
+
+
+def _adopt(session: Session, administration: Administration, known: _Known) -> bool:
+    """The sheet behind an earlier sighting has arrived: what was opened for it stays open (decision 31)."""
+    key = (
+        administration.child_id,
+        administration.instrument,
+        administration.layout,
+        administration.administered_on,
+    )
+    if key not in known.sighted:
+        return False
+    session.execute(
+        update(CriticalSighting)
+        .where(
+            CriticalSighting.child_id == administration.child_id,
+            CriticalSighting.instrument == administration.instrument,
+            CriticalSighting.layout == administration.layout,
+            CriticalSighting.answered_on == administration.administered_on,
+        )
+        .values(adopted_by=administration.id)
+    )
+    return True
+
+
+def open_answers(session: Session, administration: Administration) -> AnswerSheet:
+    """The answers as they were given."""
+    keyring: Keyring = session.info["keyring"]
+    data = keyring.open(administration.answers_place, administration.answers_sealed)
+    return AnswerSheet.unpack(catalogue().get(administration.instrument), data, administration.layout)

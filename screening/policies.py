@@ -1,0 +1,69 @@
+"""When: may this be done now? Pure; the facts are passed in. Each has a raising and a yes/no form."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from uuid import UUID
+
+from risk_model import BASE_RATE_LIMITS
+from screening.core.errors import InvalidInput, InvalidTransition, PolicyViolation
+from screening.models.campaign import CAMPAIGN_TRANSITIONS, CampaignStatus
+from screening.models.consent import ConsentStatus
+
+# Sheets answered longer ago are history: they open nothing by themselves (decision 18).
+HISTORY_AFTER = timedelta(days=14)
+# Time for guardians to reply between announcing and opening (domain guide §3.1, our default).
+REPLY_DAYS = 7
+ACCEPTS_SHEETS = frozenset({CampaignStatus.OPEN, CampaignStatus.CLOSING})
+
+
+def accepts_sheets(status: CampaignStatus) -> bool:
+    return status in ACCEPTS_SHEETS
+
+
+def check_accepts_sheets(status: CampaignStatus) -> None:
+    if not accepts_sheets(status):
+        raise PolicyViolation("This campaign is not open, so no sheet can be recorded in it.")
+
+
+def check_instrument_asked(code: str, instruments: list[str]) -> None:
+    if code not in instruments:
+        raise PolicyViolation("The questionnaire {code} is not part of this campaign.", code=code)
+
+
+def is_consented(status: ConsentStatus | None) -> bool:
+    return status is ConsentStatus.GIVEN
+
+
+def check_consented(status: ConsentStatus | None) -> None:
+    if not is_consented(status):
+        raise PolicyViolation("There is no consent to screening for this child, so the sheet is not stored.")
+
+
+def check_day_of_sheet(administered_on: date, today: date) -> None:
+    if administered_on > today:
+        raise InvalidInput("The day of the sheet lies in the future.")
+
+
+def is_history(administered_on: date, today: date) -> bool:
+    return today - administered_on > HISTORY_AFTER
+
+
+def check_campaign_step(from_: CampaignStatus, to: CampaignStatus) -> None:
+    if to not in CAMPAIGN_TRANSITIONS[from_]:
+        raise InvalidTransition(
+            "The campaign is {status}; this step does not lead on from there.", status=from_.value
+        )
+
+
+def check_base_rate_change(rate: float, *, set_by: UUID, approved_by: UUID, campaigns_open: int) -> None:
+    """Decision 19: between .03 and .25, two people, never while a campaign of the district is open."""
+    low, high = BASE_RATE_LIMITS
+    if not low <= rate <= high:
+        raise InvalidInput("The base rate lies between {low} and {high}.", low=low, high=high)
+    if set_by == approved_by:
+        raise PolicyViolation("The base rate is set by two people.")
+    if campaigns_open:
+        raise PolicyViolation(
+            "A campaign is open in this district; the base rate is not changed until it ends."
+        )

@@ -1,0 +1,68 @@
+"""Accounts, their live roles, and who holds a post or is on duty somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from screening.core.actor import Grant, Role
+from screening.models.account import Account, RoleGrant
+from screening.models.organisation import DutyEntry, Organisation
+
+
+def find_account(session: Session, *, username: str) -> Account | None:
+    """The account with this user name."""
+    return session.scalars(select(Account).where(Account.username == username)).one_or_none()
+
+
+def live_grants(session: Session, *, account_id: UUID, today: date) -> tuple[Grant, ...]:
+    """The roles an account holds today."""
+    rows = session.scalars(
+        select(RoleGrant)
+        .where(
+            RoleGrant.account_id == account_id,
+            RoleGrant.valid_from <= today,
+            or_(RoleGrant.valid_to.is_(None), RoleGrant.valid_to >= today),
+        )
+        .options(joinedload(RoleGrant.organisation))
+        .order_by(RoleGrant.valid_from, RoleGrant.id)
+    )
+    return tuple(Grant(row.role, row.organisation_id, row.organisation.path) for row in rows)
+
+
+def holders(session: Session, *, role: Role, organisation_id: UUID, today: date) -> Sequence[Account]:
+    """Live accounts that hold a role in a place today, longest in post first."""
+    return session.scalars(
+        select(Account)
+        .join(RoleGrant, RoleGrant.account_id == Account.id)
+        .where(
+            RoleGrant.role == role,
+            RoleGrant.organisation_id == organisation_id,
+            RoleGrant.valid_from <= today,
+            or_(RoleGrant.valid_to.is_(None), RoleGrant.valid_to >= today),
+            Account.disabled_at.is_(None),
+        )
+        .order_by(RoleGrant.valid_from, Account.id)
+    ).all()
+
+
+def on_duty(session: Session, *, organisation_id: UUID, at: datetime) -> Sequence[DutyEntry]:
+    """Who is on duty in an organisation at an instant."""
+    return session.scalars(
+        select(DutyEntry)
+        .where(
+            DutyEntry.organisation_id == organisation_id, DutyEntry.starts_at <= at, DutyEntry.ends_at > at
+        )
+        .order_by(DutyEntry.starts_at)
+    ).all()
+
+
+def areas_above(session: Session, organisation: Organisation) -> list[Organisation]:
+    """The organisations on the path to the root, nearest first, itself included."""
+    codes = [code for code in organisation.path.split("/") if code]
+    found = {o.code: o for o in session.scalars(select(Organisation).where(Organisation.code.in_(codes)))}
+    return [found[code] for code in reversed(codes) if code in found]
