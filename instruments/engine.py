@@ -1,0 +1,622 @@
+"""The one vectorised engine: it scores one sheet and a million in the same way.
+
+Answers lie item-major (k items × N sheets, int8, −128 = missing), so that a score is a few additions of whole
+rows. A million sheets go through in chunks that stay in the processor's cache. Sums of a byte's width are
+added as bytes; a score that can pass 127 is added in 16 bits. Nothing is rounded in floating point: a
+prorated score is ``(2·s·n + a) // (2·a)``, that is n·s/a rounded half up.
+
+An instrument is compiled into a ``Plan`` once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments.answers import MISSING
+from instruments.definition import (
+    GRADES,
+    Certainty,
+    Conditional,
+    Cutoff,
+    Instrument,
+    ItemCondition,
+    MissingKind,
+    MissingRule,
+    Per,
+    Quantifier,
+    RuleCase,
+    ScoreDefinition,
+    ScoreKind,
+)
+
+Bytes = NDArray[np.int8]
+Numbers = NDArray[np.int16]
+Flags = NDArray[np.bool_]
+Rows = slice | tuple[int, ...]
+
+NO_SCORE = -32768
+"""In a batch: no score could be built."""
+NO_GRADE = len(GRADES)
+"""In a batch: no critical answer. Otherwise the place in ``GRADES``."""
+NO_BAND = -1
+"""In a batch: no band. Otherwise the place in the bands of the default set."""
+SCORED, PRORATED, NOT_SCORABLE = 0, 1, 2
+VALID, DOUBTFUL, INVALID = 0, 1, 2
+STRAIGHT_LINE_ITEMS = 20
+"""The same answer, other than 0, on this many items is no answer pattern of a person who read them."""
+
+_CHUNK_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class BatchScores:
+    """The scores of N sheets, one array entry each.
+
+    ``values``: by score id; the number, the place in ``outcomes`` for a rule, or ``NO_SCORE``.
+    ``statuses``: SCORED, PRORATED or NOT_SCORABLE. ``bands``: place in the default band set, or ``NO_BAND``.
+    ``grades``: place in ``GRADES`` or ``NO_GRADE``. ``validity``: VALID, DOUBTFUL or INVALID from the answers
+    alone. ``unfit``: hit by a validity rule. ``too_few``: more missing than the sheet's own rule bears.
+    """
+
+    values: Mapping[str, Numbers]
+    statuses: Mapping[str, Bytes]
+    bands: Mapping[str, Bytes]
+    grades: Bytes
+    validity: Bytes
+    unfit: Flags
+    too_few: Flags
+    straight_line: Flags
+    contradiction: Flags
+    over_cutoff: Flags
+    severe: Flags
+
+
+class _What(StrEnum):
+    VALUE = "value"
+    AT_LEAST = "at_least"
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """``factor`` × the sum over ``rows`` of: the answer, or 1 where it is at least ``threshold``, or 1 where
+    there is one."""
+
+    what: _What
+    rows: Rows
+    n: int
+    factor: int
+    threshold: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _ScorePlan:
+    score: ScoreDefinition
+    terms: tuple[_Term, ...]
+    rows: Rows
+    n: int
+    may_miss: int
+    """Missing answers this score bears by prorating; 0 = none."""
+    miss_rows: Rows
+    """Where the missing answers are counted: its own items or the whole form."""
+    wide: bool
+    band_starts: tuple[int, ...]
+    """Lower ends of the default bands, low to high; empty = no bands."""
+
+
+@dataclass(frozen=True, slots=True)
+class _CriticalPlan:
+    rank: int
+    matches: tuple[tuple[int, tuple[int, ...]], ...]
+    """(row, codes that fire), ``MISSING`` among the codes for a blank."""
+    needs_answers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An instrument as the engine runs it."""
+
+    instrument: Instrument
+    k: int
+    chunk: int
+    scores: tuple[_ScorePlan, ...]
+    critical: tuple[_CriticalPlan, ...]
+    allowed: tuple[tuple[Rows, tuple[int, ...]], ...]
+    """Rows by the answers they may hold."""
+    main_rows: Rows
+    main_leaves: Rows
+    form_limit: int | None
+    """More missing answers than this in the main list make the sheet unfit; None = judged by the main score."""
+    watch_lines: bool
+    leaf_keys: Mapping[str, tuple[str, ...]]
+    """Score id → the items it rests on."""
+
+
+# --- compiling ----------------------------------------------------------------------------------------------
+
+
+def _rows(places: Iterable[int]) -> Rows:
+    """Evenly spaced rows as a slice, which NumPy adds in one call; others as they are."""
+    found = tuple(sorted(places))
+    if len(found) == 1:
+        return slice(found[0], found[0] + 1, 1)
+    steps = {b - a for a, b in pairwise(found)}
+    if len(steps) == 1:
+        return slice(found[0], found[-1] + 1, steps.pop())
+    return found
+
+
+@cache
+def plan_of(instrument: Instrument) -> Plan:
+    """The compiled instrument; made once."""
+    place = instrument.positions
+    leaves = _leaves(instrument)
+    main = [place[item.key] for item in instrument.main_items]
+    reversed_ = any(item.reverse for item in instrument.main_items)
+    asked_later = {key for each in instrument.conditionals for key in each.items}
+    missing = instrument.missing
+    return Plan(
+        instrument=instrument,
+        k=len(instrument.items),
+        chunk=max(4096, _CHUNK_BYTES // len(instrument.items)),
+        scores=tuple(_score_plan(instrument, score, main) for score in instrument.scores),
+        critical=tuple(
+            _CriticalPlan(
+                rank=GRADES.index(rule.grade),
+                matches=tuple(
+                    (place[m.item], (*m.values, *((MISSING,) if m.blank else ()))) for m in rule.matches
+                ),
+                needs_answers=any(match.blank for match in rule.matches),
+            )
+            for rule in instrument.critical
+        ),
+        allowed=_allowed(instrument),
+        main_rows=_rows(main),
+        main_leaves=_rows(place[key] for key in leaves[instrument.main_score] if key not in asked_later),
+        form_limit=_form_limit(missing, len(main)),
+        watch_lines=len(main) >= STRAIGHT_LINE_ITEMS or reversed_,
+        leaf_keys=leaves,
+    )
+
+
+def _form_limit(missing: MissingRule | None, n: int) -> int | None:
+    if missing is None:
+        return n // 10  # over ten per cent: the general rule, only where the sheet has none of its own
+    return missing.max_missing if missing.per is Per.FORM and missing.refusal is None else None
+
+
+def _leaves(instrument: Instrument) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for score in instrument.scores:
+        keys = list(score.items)
+        for name in score.of:
+            keys += found[name]
+        for case in score.cases:
+            for condition in case.conditions:
+                keys += condition.items if isinstance(condition, ItemCondition) else found[condition.score]
+        found[score.id] = tuple(sorted(set(keys), key=instrument.positions.__getitem__))
+    return found
+
+
+def _allowed(instrument: Instrument) -> tuple[tuple[Rows, tuple[int, ...]], ...]:
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, item in enumerate(instrument.items):
+        groups.setdefault(item.values, []).append(place)
+    return tuple((_rows(places), values) for values, places in groups.items())
+
+
+def _score_plan(instrument: Instrument, score: ScoreDefinition, main: Sequence[int]) -> _ScorePlan:
+    places = [instrument.positions[key] for key in score.items]
+    missing = instrument.missing
+    may_miss, miss_rows = 0, _rows(places) if places else ()
+    if score.min_answered is not None:
+        may_miss = len(places) - score.min_answered
+    elif score.kind is ScoreKind.SUM and missing and missing.kind is MissingKind.PRORATE:
+        may_miss, miss_rows = missing.max_missing, _rows(main)
+    bands = instrument.band_set(score.id)
+    shown = bands.bands if bands and bands.certainty is not Certainty.C else ()
+    return _ScorePlan(
+        score=score,
+        terms=_terms(instrument, score),
+        rows=_rows(places) if places else (),
+        n=len(places),
+        may_miss=may_miss,
+        miss_rows=miss_rows,
+        wide=score.high > 127,
+        band_starts=tuple(band.low for band in shown),
+    )
+
+
+def _terms(instrument: Instrument, score: ScoreDefinition) -> tuple[_Term, ...]:
+    if score.kind is ScoreKind.COUNT:
+        groups: dict[int, list[str]] = {}
+        for key, threshold in zip(score.items, score.at_least, strict=True):
+            groups.setdefault(threshold, []).append(key)
+        return tuple(_term(instrument, _What.AT_LEAST, keys, 1, t) for t, keys in groups.items())
+    if score.kind is ScoreKind.RECODED_SUM:
+        return _recoding(instrument, score)
+    if score.kind in (ScoreKind.SUM, ScoreKind.PRORATED_SUM):
+        return _summing(instrument, score)
+    return ()
+
+
+def _term(instrument: Instrument, what: _What, keys: Sequence[str], factor: int, threshold: int = 0) -> _Term:
+    return _Term(what, _rows(instrument.positions[key] for key in keys), len(keys), factor, threshold)
+
+
+def _summing(instrument: Instrument, score: ScoreDefinition) -> tuple[_Term, ...]:
+    """Σ answers; a reversed item counts (lowest + highest) − answer, and 0 while it is missing."""
+    straight = [key for key in score.items if not instrument.item(key).reverse]
+    turned: dict[int, list[str]] = {}
+    for key in score.items:
+        item = instrument.item(key)
+        if item.reverse:
+            turned.setdefault(item.values[0] + item.values[-1], []).append(key)
+    terms = [_term(instrument, _What.VALUE, straight, 1)] if straight else []
+    for total, keys in turned.items():
+        terms.append(_term(instrument, _What.VALUE, keys, -1))
+        terms.append(_term(instrument, _What.ANSWERED, keys, total))
+    return tuple(terms)
+
+
+def _recoding(instrument: Instrument, score: ScoreDefinition) -> tuple[_Term, ...]:
+    """The recoded value as steps: it rises (or falls) by so much from each answer to the next."""
+    first = score.recode[0][1]
+    terms = [_term(instrument, _What.ANSWERED, score.items, first)] if first else []
+    for (_, before), (answer, after) in pairwise(score.recode):
+        if after != before:
+            terms.append(_term(instrument, _What.AT_LEAST, score.items, after - before, answer))
+    return tuple(terms)
+
+
+# --- running ------------------------------------------------------------------------------------------------
+
+
+class _Chunk:
+    """Some sheets on their way through, with what several scores need of them."""
+
+    def __init__(self, plan: Plan, answers: Bytes) -> None:
+        self.plan = plan
+        self.answers = answers
+        self.absent = answers == MISSING
+        self.missing: Bytes = self.absent.view(np.int8)
+        # −128 becomes 0. A negative answer would become nonsense, but the catalogue lets none into a sum.
+        self.present: Bytes = answers & 127
+        self.n = answers.shape[1]
+        self._missing_of: dict[int, NDArray[np.uint8]] = {}
+
+    def missing_of(self, rows: Rows) -> NDArray[np.uint8]:
+        """How many of ``rows`` are missing, per sheet. ``rows`` is one of the plan's own objects."""
+        found = self._missing_of.get(id(rows))
+        if found is None:
+            found = self._missing_of[id(rows)] = _add(self.missing, rows, np.uint8)
+        return found
+
+    def holds(self, condition: ItemCondition) -> Flags:
+        """Where an item condition is true."""
+        places = [self.plan.instrument.positions[key] for key in condition.items]
+        count = sum(self.among(place, condition.values).view(np.int8) for place in places)
+        if condition.quantifier is Quantifier.EVERY:
+            return np.asarray(count == len(places))
+        if condition.quantifier is Quantifier.ANY:
+            return np.asarray(count > 0)
+        return np.asarray(count == 0)
+
+    def among(self, row: int, values: Sequence[int]) -> Flags:
+        """Where the answer in ``row`` is one of ``values``."""
+        found: Flags = self.answers[row] == values[0]
+        for value in values[1:]:
+            found = found | (self.answers[row] == value)
+        return found
+
+
+def _add(block: NDArray[Any], rows: Rows, dtype: type[np.int8 | np.uint8 | np.int16]) -> NDArray[Any]:
+    if isinstance(rows, slice):
+        return np.asarray(np.add.reduce(block[rows], axis=0, dtype=dtype))
+    total: NDArray[Any] = block[rows[0]].astype(dtype)
+    for row in rows[1:]:
+        np.add(total, block[row], out=total, casting="unsafe")
+    return total
+
+
+def _at_least(chunk: _Chunk, term: _Term) -> NDArray[Any]:
+    if isinstance(term.rows, slice):
+        return _add((chunk.answers[term.rows] >= term.threshold).view(np.int8), slice(None), np.int8)
+    first, *others = term.rows
+    total: NDArray[Any] = (chunk.answers[first] >= term.threshold).view(np.int8)
+    for row in others:
+        total += (chunk.answers[row] >= term.threshold).view(np.int8)
+    return total
+
+
+def _evaluate(chunk: _Chunk, term: _Term, wide: bool) -> NDArray[Any]:
+    if term.what is _What.VALUE:
+        return _add(chunk.present, term.rows, np.int16 if wide else np.int8)
+    if term.what is _What.AT_LEAST:
+        return _at_least(chunk, term)
+    return term.n - chunk.missing_of(term.rows).view(np.int8)
+
+
+def _linear(chunk: _Chunk, plan: _ScorePlan, out: Numbers) -> None:
+    for place, term in enumerate(plan.terms):
+        part = _evaluate(chunk, term, plan.wide)
+        if term.factor not in (1, -1):
+            part = part.astype(np.int16) * np.int16(term.factor)
+        if place == 0:
+            np.multiply(part, np.int16(-1), out=out) if term.factor == -1 else np.copyto(out, part)
+        elif term.factor == -1:
+            np.subtract(out, part, out=out)
+        else:
+            np.add(out, part, out=out)
+
+
+def _prorate(out: Numbers, status: Bytes, missing: NDArray[np.uint8], n: int) -> None:
+    """n × the mean of the answered, rounded half up, in whole numbers: never in floating point, where a
+    half may fall on either side of a cut-off."""
+    where = np.flatnonzero((missing > 0) & (status == SCORED))
+    if where.size:
+        answered = n - missing[where].astype(np.int32)
+        out[where] = (2 * out[where].astype(np.int32) * n + answered) // (2 * answered)
+        status[where] = PRORATED
+
+
+def _of_items(chunk: _Chunk, plan: _ScorePlan, out: Numbers, status: Bytes) -> None:
+    _linear(chunk, plan, out)
+    missing = chunk.missing_of(plan.rows)
+    if not missing.any():
+        if plan.score.zero_if is not None:
+            out[chunk.holds(plan.score.zero_if)] = 0
+        return
+    if plan.score.kind is ScoreKind.RECODED_SUM:
+        status[missing == plan.n] = NOT_SCORABLE
+        if plan.score.zero_if is not None:
+            zero = chunk.holds(plan.score.zero_if)
+            out[zero], status[zero] = 0, SCORED
+    else:
+        counted = missing if plan.miss_rows is plan.rows else chunk.missing_of(plan.miss_rows)
+        status[(counted > plan.may_miss) | (missing == plan.n)] = NOT_SCORABLE
+        if plan.may_miss:
+            _prorate(out, status, missing, plan.n)
+    out[status == NOT_SCORABLE] = NO_SCORE
+
+
+def _sum_of(parts: Sequence[tuple[Numbers, Bytes]], out: Numbers, status: Bytes) -> None:
+    np.copyto(out, parts[0][0])
+    np.copyto(status, parts[0][1])
+    for value, state in parts[1:]:
+        np.add(out, value, out=out)
+        np.maximum(status, state, out=status)  # the worst state of a part is the state of the sum
+    if status.any():
+        out[status == NOT_SCORABLE] = NO_SCORE
+
+
+def _rule(
+    chunk: _Chunk,
+    cases: Sequence[RuleCase],
+    done: Mapping[str, tuple[Numbers, Bytes]],
+    out: Numbers,
+    status: Bytes,
+) -> None:
+    """The first case that holds decides; the lines are therefore written from the last to the first."""
+    outcomes = list(dict.fromkeys(case.value for case in cases))
+    out.fill(NO_SCORE)
+    for case in reversed(cases):
+        holds: Flags = np.ones(chunk.n, dtype=np.bool_)
+        for condition in case.conditions:
+            if isinstance(condition, ItemCondition):
+                holds &= chunk.holds(condition)
+                continue
+            value, _ = done[condition.score]
+            if condition.low is not None:
+                holds &= value >= condition.low
+            if condition.high is not None:
+                holds &= value <= condition.high
+        out[holds] = outcomes.index(case.value)
+    # A rule over scores says nothing where one of them could not be built.
+    for name in {c.score for case in cases for c in case.conditions if not isinstance(c, ItemCondition)}:
+        out[done[name][1] == NOT_SCORABLE] = NO_SCORE
+    status[out == NO_SCORE] = NOT_SCORABLE
+
+
+def _bands(starts: Sequence[int], values: Numbers, out: Bytes) -> None:
+    """The place of the band: how many bands begin at or below the value, less one. ``NO_SCORE`` is below all."""
+    out.fill(NO_BAND)
+    for start in starts:
+        np.add(out, (values >= start).view(np.int8), out=out)
+
+
+def _grades(chunk: _Chunk, out: Bytes) -> None:
+    out.fill(NO_GRADE)
+    some_answer: Flags | None = None
+    for rule in chunk.plan.critical:
+        fired = chunk.among(*rule.matches[0])
+        for row, codes in rule.matches[1:]:
+            fired = fired & chunk.among(row, codes)
+        if rule.needs_answers:
+            if some_answer is None:
+                some_answer = ~chunk.absent.all(axis=0)
+            fired = fired & some_answer
+        np.minimum(out, np.int8(rule.rank), out=out, where=fired)
+
+
+def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
+    """An answer other than 0 to an item that should not have been asked."""
+    places = chunk.plan.instrument.positions
+    answered: Flags = np.zeros(chunk.n, dtype=np.bool_)
+    for key in conditional.items:
+        row = chunk.answers[places[key]]
+        answered |= (row != 0) & (row != MISSING)
+    if not answered.any():
+        return answered
+    for key in conditional.asked_if.items:
+        answered &= ~chunk.absent[places[key]]
+    return np.logical_and(answered, ~chunk.holds(conditional.asked_if))
+
+
+def _same_answer(chunk: _Chunk) -> Flags:
+    """One and the same answer, not 0, on 20 items or more, or on items keyed both ways."""
+    plan = chunk.plan
+    highest = _fold(np.maximum, chunk.answers, plan.main_rows)
+    lowest = _fold(
+        np.minimum, chunk.answers.view(np.uint8), plan.main_rows
+    )  # missing is 128 here: never least
+    same: Flags = (highest == lowest) & (highest > 0)
+    if not same.any():
+        return same
+    items = plan.instrument.main_items
+    turned = np.array([item.reverse for item in items])
+    places = [plan.instrument.positions[item.key] for item in items]
+    answered = ~chunk.absent[places]
+    both_ways = answered[turned].any(axis=0) & answered[~turned].any(axis=0)
+    return same & ((answered.sum(axis=0) >= STRAIGHT_LINE_ITEMS) | both_ways)
+
+
+def _fold(ufunc: np.ufunc, block: NDArray[Any], rows: Rows) -> NDArray[Any]:
+    chosen = block[rows] if isinstance(rows, slice) else block[list(rows)]
+    return np.asarray(ufunc.reduce(chosen, axis=0))
+
+
+def _judge(chunk: _Chunk, done: Mapping[str, tuple[Numbers, Bytes]], out: BatchScores) -> None:
+    """Validity, and then what a valid or doubtful sheet says about the cut-offs."""
+    plan, instrument = chunk.plan, chunk.plan.instrument
+    for rule in instrument.validity:
+        np.logical_or(out.unfit, done[rule.score][0] >= rule.at_least, out=out.unfit)
+    if plan.form_limit is not None:
+        np.greater(chunk.missing_of(plan.main_rows), plan.form_limit, out=out.too_few)
+    value, status = done[instrument.main_score]
+    if status.any():
+        np.logical_or(
+            out.too_few, (status == NOT_SCORABLE) & (chunk.missing_of(plan.main_leaves) > 0), out=out.too_few
+        )
+    if plan.watch_lines:
+        np.copyto(out.straight_line, _same_answer(chunk))
+    for conditional in instrument.conditionals:
+        np.logical_or(out.contradiction, _contradicts(chunk, conditional), out=out.contradiction)
+    invalid = out.unfit | out.too_few
+    np.copyto(out.validity, (out.straight_line | out.contradiction).view(np.int8))
+    out.validity[invalid] = INVALID
+    usable = ~invalid
+    for cutoff, flags in ((instrument.screens_at, out.over_cutoff), (instrument.severe_floor, out.severe)):
+        if cutoff is not None:
+            np.logical_and(_reached(cutoff, value), usable, out=flags)
+
+
+def _reached(cutoff: Cutoff, value: Numbers) -> Flags:
+    if cutoff.higher_is_better:
+        return np.logical_and(value <= cutoff.value, value != NO_SCORE)
+    return np.greater_equal(value, cutoff.value)
+
+
+def _score_chunk(plan: Plan, answers: Bytes, out: BatchScores) -> None:
+    chunk = _Chunk(plan, answers)
+    done: dict[str, tuple[Numbers, Bytes]] = {}
+    for each in plan.scores:
+        score = each.score
+        value, status = out.values[score.id], out.statuses[score.id]
+        if score.kind is ScoreKind.SUM_OF:
+            _sum_of([done[name] for name in score.of], value, status)
+        elif score.kind is ScoreKind.RULE:
+            _rule(chunk, score.cases, done, value, status)
+        else:
+            _of_items(chunk, each, value, status)
+        done[score.id] = (value, status)
+        _bands(each.band_starts, value, out.bands[score.id])
+    _grades(chunk, out.grades)
+    _judge(chunk, done, out)
+
+
+def check_answers(instrument: Instrument, answers: Bytes) -> None:
+    """Refuse a matrix of the wrong shape, or with a value that is no answer of its item.
+
+    Raises ValueError naming the items; never the values.
+    """
+    plan = plan_of(instrument)
+    if answers.ndim != 2 or answers.shape[0] != plan.k or answers.dtype != np.int8:
+        raise ValueError(f"{instrument.code}: answers must be int8, {plan.k} items × sheets")
+    for start in range(0, answers.shape[1], plan.chunk):
+        chunk = answers[:, start : start + plan.chunk]
+        if all(_is_allowed(chunk, rows, values) for rows, values in plan.allowed):
+            continue
+        bad = [
+            i.key
+            for i, row in zip(instrument.items, chunk, strict=True)
+            if not _is_allowed_row(row, i.values)
+        ]
+        raise ValueError(f"{instrument.code}: a value of item {', '.join(bad)} is not one of its answers")
+
+
+def _is_allowed(chunk: Bytes, rows: Rows, values: tuple[int, ...]) -> bool:
+    block = chunk[rows] if isinstance(rows, slice) else chunk[list(rows)]
+    if values[-1] - values[0] + 1 != len(values):
+        return _is_allowed_row(block, values)
+    return bool(block.max() <= values[-1]) and np.count_nonzero(block < values[0]) == np.count_nonzero(
+        block == MISSING
+    )
+
+
+def _is_allowed_row(row: Bytes, values: tuple[int, ...]) -> bool:
+    return bool(np.isin(row, (*values, MISSING)).all())
+
+
+def _empty(plan: Plan, n: int) -> BatchScores:
+    ids = [each.score.id for each in plan.scores]
+    return BatchScores(
+        values={name: np.zeros(n, dtype=np.int16) for name in ids},
+        statuses={name: np.zeros(n, dtype=np.int8) for name in ids},
+        bands={name: np.zeros(n, dtype=np.int8) for name in ids},
+        grades=np.zeros(n, dtype=np.int8),
+        validity=np.zeros(n, dtype=np.int8),
+        unfit=np.zeros(n, dtype=np.bool_),
+        too_few=np.zeros(n, dtype=np.bool_),
+        straight_line=np.zeros(n, dtype=np.bool_),
+        contradiction=np.zeros(n, dtype=np.bool_),
+        over_cutoff=np.zeros(n, dtype=np.bool_),
+        severe=np.zeros(n, dtype=np.bool_),
+    )
+
+
+def _part(whole: BatchScores, where: slice) -> BatchScores:
+    return BatchScores(
+        values={name: each[where] for name, each in whole.values.items()},
+        statuses={name: each[where] for name, each in whole.statuses.items()},
+        bands={name: each[where] for name, each in whole.bands.items()},
+        grades=whole.grades[where],
+        validity=whole.validity[where],
+        unfit=whole.unfit[where],
+        too_few=whole.too_few[where],
+        straight_line=whole.straight_line[where],
+        contradiction=whole.contradiction[where],
+        over_cutoff=whole.over_cutoff[where],
+        severe=whole.severe[where],
+    )
+
+
+def run(plan: Plan, answers: Bytes) -> BatchScores:
+    """Score a matrix that holds answers of the instrument only."""
+    n = answers.shape[1]
+    out = _empty(plan, n)
+    if n <= plan.chunk:
+        if n:
+            _score_chunk(plan, answers, out)
+        return out
+    for start in range(0, n, plan.chunk):
+        where = slice(start, start + plan.chunk)
+        _score_chunk(plan, np.ascontiguousarray(answers[:, where]), _part(out, where))
+    return out
+
+
+def score_batch(instrument: Instrument, answers: Bytes) -> BatchScores:
+    """Score N sheets at once: ``answers`` is int8, one row per item in item order, −128 where missing.
+
+    Raises ValueError for a wrong shape or a value that is not one of its item's answers.
+    """
+    check_answers(instrument, answers)
+    return run(plan_of(instrument), answers)
