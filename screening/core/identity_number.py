@@ -19,6 +19,7 @@ from enum import StrEnum
 
 from stdnum.cn import ric
 
+LENGTH = 18
 _SHAPE = re.compile(r"[0-9]{17}[0-9X]", re.ASCII)
 _NOISE = re.compile(r"[\s\u200b\ufeff\-]+")
 # 港澳台居民居住证: the same arithmetic with province prefixes of its own.

@@ -99,3 +99,21 @@ def sheet_columns(instrument: Instrument) -> tuple[Column, ...]:
         for item in instrument.items
     )
     return (*_SHEET_COLUMNS, *items)
+
+
+def letters(place: int) -> str:
+    """Excel's letters of a column counted from 0: 0 → A, 26 → AA."""
+    text = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        text = chr(65 + rest) + text
+    return text
+
+
+def column_place(name: str) -> int:
+    """The place of a column counted from 0: A → 0, AA → 26."""
+    place = 0
+    for letter in name:
+        place = place * 26 + ord(letter) - 64
+    return place - 1
