@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -83,3 +85,11 @@ def module_aliases(tree: ast.Module, package: str) -> set[str]:
 
 def report(findings: list[Finding]) -> str:
     return "\n" + "\n".join(str(finding) for finding in sorted(findings))
+
+
+def load_tables() -> None:
+    """Import every module that may hold a table, so that the metadata is complete."""
+    for name in ("screening.core", "screening.models", "referral.models"):
+        package = importlib.import_module(name)
+        for found in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{name}.{found.name}")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, Integer, MetaData, Table
 
 from screening.core.db import Base
+from tests.architecture.sources import load_tables
 
 
 @pytest.fixture
 def context(database):
-    for package in ("screening.models", "referral.models"):
-        importlib.import_module(package)
+    load_tables()
     with database.engine.connect() as connection:
         yield MigrationContext.configure(connection, opts={"compare_type": True})
 
