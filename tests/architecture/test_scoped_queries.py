@@ -3,6 +3,10 @@
 The code is read, not run. A model is *child-facing* when its table is the child's or leads there by foreign keys.
 What may be done with such models, and where, is the table :data:`ALLOWED`; what is not in it fails the build.
 An exception is one file with a reason, never a folder.
+
+A query function starts from a scope, or it is a *part query*: it narrows to one thing (:data:`PARTS`) that its
+caller has found through a scope, such as the guardians of a child. A route may call a part query with what it has
+found, never with an id that came with the request.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from tests.architecture.sources import (
     Finding,
     Source,
     called_name,
+    calls,
     imported_from,
     load_tables,
     module_aliases,
@@ -55,6 +60,23 @@ SCOPES = {
     "batches_visible_to",
     "organisations_visible_to",
 }
+# What a part query is narrowed to: a parameter of one of these names.
+PARTS = {
+    "child",
+    "case",
+    "campaign",
+    "entry",
+    "administration",
+    "result",
+    "referral",
+    "plan",
+    "episode",
+    "batch",
+    "task",
+}
+PARTS |= {"organisation", "document", "assessment", "follow_up", "return_note", "note"}
+PARTS |= {f"{part}_id" for part in PARTS} | {f"{part}_ids" for part in PARTS}
+PARTS |= {"children", "cases", "entries", "results", "referrals", "episodes"}
 # Query functions that look at all children, with the reason. They are for the system, never for a page.
 WITHOUT_AN_ACTOR: dict[str, str] = {}
 
@@ -183,38 +205,82 @@ def breaches(source: Source, child_facing: set[str]) -> list[Finding]:
     ]
 
 
-def unscoped(source: Source, child_facing: set[str]) -> list[Finding]:
-    """Functions of a query module that read child-facing rows and do not start from a scope."""
-    reading = {
-        id(node) for kind, node, _ in statements(source, child_facing) if kind in {CHILD, ROWS, NARROWED, GET}
-    }
-    findings = []
+def reading_functions(source: Source, child_facing: set[str]) -> Iterator[tuple[ast.FunctionDef, set[str]]]:
+    """Functions of a query module that read child-facing rows, and how they do it."""
+    kinds = {id(node): kind for kind, node, _ in statements(source, child_facing)}
     for function in source.tree.body:
-        if not isinstance(function, ast.FunctionDef):
-            continue
-        inside = list(ast.walk(function))
-        if not any(id(node) in reading for node in inside):
-            continue
-        if f"{source.path}:{function.name}" in WITHOUT_AN_ACTOR or is_scoped(function, inside):
-            continue
-        findings.append(
-            Finding(source.path, function.lineno, f"{function.name} reads without the actor's scope")
-        )
-    return findings
+        if isinstance(function, ast.FunctionDef):
+            found = {kinds[id(node)] for node in ast.walk(function) if id(node) in kinds}
+            if found & {CHILD, ROWS, NARROWED, GET}:
+                yield function, found
 
 
-def is_scoped(function: ast.FunctionDef, inside: list[ast.AST]) -> bool:
-    made = [node for node in inside if isinstance(node, ast.Call)]
+def unscoped(source: Source, child_facing: set[str]) -> list[Finding]:
+    """Functions of a query module that neither start from a scope nor narrow to one thing that was found."""
+    return [
+        Finding(source.path, function.lineno, f"{function.name} reads without the actor's scope")
+        for function, kinds in reading_functions(source, child_facing)
+        if f"{source.path}:{function.name}" not in WITHOUT_AN_ACTOR
+        and not is_scoped(function)
+        and not is_part_query(function, kinds)
+    ]
+
+
+def parameters(function: ast.FunctionDef) -> set[str]:
+    return {
+        argument.arg
+        for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+    }
+
+
+def is_scoped(function: ast.FunctionDef) -> bool:
+    made = list(calls(function))
     if any(called_name(call) in SCOPES for call in made):
         return True
-    named = {argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)}
     hands_on = any(
         isinstance(value, ast.Name) and value.id == "actor" for call in made for value in values(call)
     )
+    if "actor" in parameters(function) and hands_on:
+        return True
     # A private helper may be given the scope itself: a statement that its caller has built.
-    return ("actor" in named and hands_on) or (
-        function.name.startswith("_") and bool(named & {"scope", "statement"})
-    )
+    return function.name.startswith("_") and bool(parameters(function) & {"scope", "statement"})
+
+
+def is_part_query(function: ast.FunctionDef, kinds: set[str]) -> bool:
+    return kinds <= {NARROWED} and bool(parameters(function) & PARTS)
+
+
+def part_queries() -> set[tuple[str, str]]:
+    """(module, function) of all part queries."""
+    facing = child_facing_models()
+    return {
+        (source.path.removesuffix(".py").replace("/", "."), function.name)
+        for source in modules("screening", "referral")
+        if "/queries/" in source.path
+        for function, _ in reading_functions(source, facing)
+        if not is_scoped(function)
+    }
+
+
+def careless_calls(source: Source, parts: set[tuple[str, str]]) -> list[Finding]:
+    """Calls of part queries with an argument that is a parameter of the calling function: an id from outside."""
+    names = {function for _, function in parts}
+    findings = []
+    for function in ast.walk(source.tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        from_outside = {name for name in parameters(function) if name.endswith(("_id", "_ids"))}
+        findings += [
+            Finding(
+                source.path,
+                call.lineno,
+                f"{called_name(call)} is asked with an id that came with the request",
+            )
+            for call in calls(function)
+            if called_name(call) in names
+            and any(isinstance(value, ast.Name) and value.id in from_outside for value in values(call))
+        ]
+    return findings
 
 
 def values(call: ast.Call) -> list[ast.expr]:
@@ -236,6 +302,17 @@ def test_queries_start_from_the_actors_scope():
         for source in modules("screening", "referral")
         if "/queries/" in source.path
         for finding in unscoped(source, facing)
+    ]
+    assert not found, report(found)
+
+
+def test_routes_ask_part_queries_with_what_they_have_found():
+    parts = part_queries()
+    found = [
+        finding
+        for source in modules("api")
+        if source.path.startswith(("api/v1/", "api/web/"))
+        for finding in careless_calls(source, parts)
     ]
     assert not found, report(found)
 
@@ -327,9 +404,33 @@ def test_what_is_allowed_is_not_found(statement, path):
         ("def get(session, *, actor)", "return list(select(Child).where(Child.id.in_(ids(actor))))", True),
         ("def _part(session, *, scope)", "return select(Child).where(Child.id.in_(scope))", True),
         ("def part(session, *, scope)", "return select(Child).where(Child.id.in_(scope))", False),
+        (
+            "def of(session, *, child_id)",
+            "return select(Guardian).where(Guardian.child_id == child_id)",
+            True,
+        ),
+        ("def of(session, *, phone)", "return select(Guardian).where(Guardian.phone == phone)", False),
+        ("def of(session, *, child_id)", "return select(Guardian)", False),
     ],
 )
 def test_a_query_without_a_scope_is_found(head, body, scoped):
-    code = f"from sqlalchemy import select\nfrom screening.models.child import Child\n{head}:\n    {body}\n"
-    found = unscoped(Source.of("screening/queries/sample.py", code), {"Child"})
+    models = "from screening.models.child import Child, Guardian"
+    code = f"from sqlalchemy import select\n{models}\n{head}:\n    {body}\n"
+    found = unscoped(Source.of("screening/queries/sample.py", code), {"Child", "Guardian"})
     assert bool(found) is not scoped
+
+
+@pytest.mark.parametrize(
+    ("body", "careless"),
+    [
+        ("return guardians_of(session, child_id)", True),
+        ("return children.guardians_of(session, child_id=child_id)", True),
+        (
+            "child = get_child(session, actor=actor, child_id=child_id); return guardians_of(session, child.id)",
+            False,
+        ),
+    ],
+)
+def test_a_part_query_asked_with_an_id_from_outside_is_found(body, careless):
+    source = Source.of("api/v1/sample.py", f"def show(session, actor, child_id):\n    {body}\n")
+    assert bool(careless_calls(source, {("screening.queries.children", "guardians_of")})) is careless
