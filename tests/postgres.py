@@ -39,7 +39,7 @@ server=$!
 read -r _
 kill -INT "$server" 2>/dev/null
 wait "$server"
-rm -rf "$2"/*
+rm -rf "$2"
 """
 CONFIGURATION = """
 listen_addresses = ''
