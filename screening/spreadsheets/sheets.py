@@ -57,6 +57,7 @@ MERGED = "Sheet {sheet}: the cells {area} are merged, so only one row has the va
 HIDDEN_ROWS = "Sheet {sheet}: {count} rows are hidden in Excel ({listed}). They are read like the others."
 HIDDEN_COLUMNS = "Sheet {sheet}: columns are hidden in Excel ({listed}). They are read like the others."
 HIDDEN_SHEET = "Sheet {sheet} is hidden in Excel. It is read like the others."
+NOTHING_FILLED = "The workbook holds headings only; no row is filled."
 NO_ROWS = "Sheet {sheet} has headings and no rows."
 
 
@@ -119,6 +120,8 @@ class SheetReading:
                 roster = self._roster(text)
             else:
                 sheets += self._answers(self.instruments[code], text)
+        if not self.errors and not roster and not any(sheet.rows for sheet in sheets):
+            self.errors.append(RowError(None, None, None, NOTHING_FILLED))
         read = ParsedWorkbook(roster, tuple(sheets), tuple(self.errors), tuple(self.warnings))
         return cross_check(read, self.places)
 
