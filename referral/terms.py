@@ -440,6 +440,7 @@ class TaskKind(Term):
     MAKE_UP = "make_up", "缺测补测"
     TEACHER_OBSERVATION = "teacher_observation", "班主任观察"
     SELF_REFERRAL = "self_referral", "学生求助面谈"
+    TIER_SIGN = "tier_sign", "签字确认关注等级"
     TERM_CONTACT = "term_contact", "学期联系"
     CONFIRM_ALREADY_IN_CARE = "confirm_already_in_care", "核实在诊情况"
     # guardian

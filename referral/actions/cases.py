@@ -1,0 +1,261 @@
+"""个案: open, see the child, set the tier, close when screened out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from random import SystemRandom
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from instruments import Grade
+from referral import deadlines
+from referral.actions import tasks
+from referral.models.case import Case, CaseStatusChange, TierChange
+from referral.queries.people import People
+from referral.states import CASE_TRANSITIONS, check_transition
+from referral.terms import CaseStatus, Custody, Origin, TaskKind, Tier
+from risk_model import Level, worst_level
+from screening import access
+from screening.access import May, Part
+from screening.core import audit
+from screening.core.actor import Actor
+from screening.core.audit import AuditEvent
+from screening.core.calendar import china
+from screening.core.clock import local_day
+from screening.core.errors import PolicyViolation
+from screening.core.form_number import new_form_number
+from screening.models.child import AccessGrant, Child
+
+_RANDOM = SystemRandom()
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What asks for a person: a screen result, or a critical answer seen while a file was staged.
+
+    ``trigger_id`` is the result or the sighting. ``probability`` is absent where the model had nothing to say.
+    """
+
+    child_id: UUID
+    level: Level
+    grade: Grade | None
+    trigger: str
+    trigger_id: UUID
+    severe: bool = False
+    probability: float | None = None
+    doubtful: bool = False
+
+
+def find_open(session: Session, *, child_id: UUID, custody: Custody = Custody.SCHOOL) -> Case | None:
+    """The open case of a child in one custody."""
+    return session.scalars(
+        select(Case).where(Case.child_id == child_id, Case.custody == custody, Case.closed_at.is_(None))
+    ).one_or_none()
+
+
+def open_from_screening(
+    session: Session, *, actor: Actor, child: Child, people: People, signal: Signal, now: datetime
+) -> Case:
+    """The child's open case, opened now if there is none. Its worst level follows the signal, never back."""
+    case = find_open(session, child_id=child.id)
+    if case is None:
+        case = _open(session, actor, child, people, Origin.SCREENING, now)
+    case.worst_level = worst_level([case.worst_level, signal.level])
+    return case
+
+
+def raise_worry(
+    session: Session, *, actor: Actor, child: Child, people: People, origin: Origin, now: datetime
+) -> Case:
+    """Somebody is worried about a child: the same case, the same clocks, without any sheet."""
+    access.check_may(actor, May.RAISE_WORRY)
+    case = find_open(session, child_id=child.id)
+    if case is None:
+        case = _open(session, actor, child, people, origin, now)
+    require_talk(session, actor=actor, case=case, kind=TaskKind.SECOND_ASSESSMENT, case_word="high", now=now)
+    return case
+
+
+def _open(
+    session: Session, actor: Actor, child: Child, people: People, origin: Origin, now: datetime
+) -> Case:
+    case = Case(
+        case_no=new_form_number(_RANDOM),
+        child_id=child.id,
+        custody=Custody.SCHOOL,
+        organisation_id=child.organisation_id,
+        origin=origin,
+        status=CaseStatus.INTAKE,
+        owner_id=people.owner_id,
+        backup_id=people.backup_id,
+        opened_at=now,
+        opened_by=actor.on_behalf_of or actor.account_id,
+    )
+    session.add(case)
+    _changed(session, actor, case, CaseStatus.INTAKE, origin.value, now)
+    audit.record(
+        session, actor=actor, event=AuditEvent.CASE_OPEN, at=now, child_id=child.id, subject_id=case.id
+    )
+    return case
+
+
+def require_talk(
+    session: Session, *, actor: Actor, case: Case, kind: TaskKind, case_word: str, now: datetime
+) -> None:
+    """A person has to see this child by the limit of ``case_word`` (T09), or T26 for a safety talk."""
+    limit, cell = ("T26", None) if kind is TaskKind.SAFETY_TALK else ("T09", case_word)
+    tasks.require(
+        session,
+        actor=actor,
+        kind=kind,
+        subject_id=case.child_id,
+        organisation_id=case.organisation_id,
+        owner_id=case.owner_id,
+        backup_id=case.backup_id,
+        due_at=deadlines.due(limit, cell, now, china()),
+        now=now,
+        clock=limit,
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+
+
+TALKS = (TaskKind.SECOND_ASSESSMENT, TaskKind.SAME_DAY_TALK, TaskKind.SAFETY_TALK, TaskKind.COUNTY_ASSESSMENT)
+
+
+def talks_held(session: Session, *, actor: Actor, case: Case, decision: str, now: datetime) -> None:
+    """The child was seen: every talk that waited for it is done."""
+    for kind in TALKS:
+        tasks.settle(session, actor=actor, kind=kind, subject_id=case.child_id, decision=decision, now=now)
+
+
+def move(
+    session: Session, *, actor: Actor, case: Case, to: CaseStatus, reason: str | None, now: datetime
+) -> None:
+    """One step of the case's machine, with its row."""
+    check_transition(CASE_TRANSITIONS, case.status, to)
+    case.status = to
+    _changed(session, actor, case, to, reason, now)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.CASE_CHANGE,
+        at=now,
+        child_id=case.child_id,
+        subject_id=case.id,
+        detail={"status": to.value},
+    )
+
+
+def set_tier(
+    session: Session, *, actor: Actor, case: Case, tier: Tier, reason: str | None, now: datetime
+) -> None:
+    """关注等级, by a person. Focus and crisis ask the lead's signature as well."""
+    access.check_may(actor, May.ASSESS)
+    if actor.account_id is None:
+        raise PolicyViolation("Only a person sets a tier.")
+    case.tier = tier
+    session.add(
+        TierChange(case_id=case.id, tier=tier, changed_at=now, changed_by=actor.account_id, reason=reason)
+    )
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.CASE_CHANGE,
+        at=now,
+        child_id=case.child_id,
+        subject_id=case.id,
+        detail={"tier": True},
+    )
+    if tier in (Tier.FOCUS, Tier.CRISIS):
+        _ask_signature(session, actor, case, tier, now)
+
+
+def _ask_signature(session: Session, actor: Actor, case: Case, tier: Tier, now: datetime) -> None:
+    limit = now if tier is Tier.CRISIS else china().closing(china().add_working_days(local_day(now), 1))
+    tasks.require(
+        session,
+        actor=actor,
+        kind=TaskKind.TIER_SIGN,
+        subject_id=case.id,
+        organisation_id=case.organisation_id,
+        owner_id=case.backup_id or case.owner_id,
+        backup_id=case.owner_id,
+        due_at=limit,
+        now=now,
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+
+
+def countersign(session: Session, *, actor: Actor, case: Case, now: datetime) -> None:
+    """The lead signs the tier that was set last; nobody signs their own."""
+    access.check_may(actor, May.SIGN_TIER)
+    change = case.tiers[-1] if case.tiers else None
+    if change is None or change.countersigned_by is not None:
+        raise PolicyViolation("There is no tier waiting for a signature.")
+    if change.changed_by == actor.account_id:
+        raise PolicyViolation("Nobody signs their own decision.")
+    change.countersigned_by = actor.account_id
+    tasks.settle(session, actor=actor, kind=TaskKind.TIER_SIGN, subject_id=case.id, decision="signed", now=now)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.CASE_CHANGE,
+        at=now,
+        child_id=case.child_id,
+        subject_id=case.id,
+        detail={"signed": True},
+    )
+
+
+def grant(
+    session: Session,
+    *,
+    actor: Actor,
+    child_id: UUID,
+    organisation_id: UUID,
+    part: Part,
+    reason: str,
+    reason_id: UUID,
+    now: datetime,
+) -> None:
+    """Open one child to one organisation while ``reason`` lives (requirement AZ7)."""
+    session.add(
+        AccessGrant(
+            child_id=child_id,
+            organisation_id=organisation_id,
+            part=part.value,
+            reason=reason,
+            reason_id=reason_id,
+            granted_at=now,
+            granted_by=actor.account_id,
+        )
+    )
+    audit.record(
+        session, actor=actor, event=AuditEvent.GRANT_OPEN, at=now, child_id=child_id, subject_id=reason_id
+    )
+
+
+def end_grants(session: Session, *, actor: Actor, reason_id: UUID, now: datetime) -> None:
+    """The reason is gone: what it opened closes with the next request."""
+    for row in session.scalars(
+        select(AccessGrant).where(AccessGrant.reason_id == reason_id, AccessGrant.ended_at.is_(None))
+    ):
+        row.ended_at = now
+        audit.record(
+            session, actor=actor, event=AuditEvent.GRANT_END, at=now, child_id=row.child_id, subject_id=reason_id
+        )
+
+
+def _changed(
+    session: Session, actor: Actor, case: Case, to: CaseStatus, reason: str | None, now: datetime
+) -> None:
+    session.add(
+        CaseStatusChange(
+            case_id=case.id, status=to, changed_at=now, changed_by=actor.account_id, reason=reason
+        )
+    )

@@ -1,0 +1,250 @@
+"""危机处置: opened by danger, taken by a named adult, its steps in any order, stood down by two people."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from random import SystemRandom
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from referral import deadlines
+from referral.actions import followups, notices, tasks
+from referral.models.case import Case
+from referral.models.crisis import CrisisEpisode, CrisisStepRecord
+from referral.queries.people import People
+from referral.states import StandDownFacts, missing_for_stand_down
+from referral.terms import CrisisStep, FollowUpTemplate, StepResult, TaskKind, Tier
+from screening import access
+from screening.access import May
+from screening.core import audit
+from screening.core.actor import Actor
+from screening.core.audit import AuditEvent
+from screening.core.calendar import china
+from screening.core.clock import local_day
+from screening.core.errors import InvalidInput, PolicyViolation
+from screening.core.form_number import new_form_number
+
+_RANDOM = SystemRandom()
+
+
+def find_open(session: Session, *, case_id: UUID) -> CrisisEpisode | None:
+    """The episode of a case that nobody has stood down."""
+    return session.scalars(
+        select(CrisisEpisode).where(CrisisEpisode.case_id == case_id, CrisisEpisode.stood_down_at.is_(None))
+    ).one_or_none()
+
+
+def open_crisis(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    people: People,
+    trigger: str,
+    trigger_id: UUID | None,
+    now: datetime,
+) -> CrisisEpisode:
+    """The open episode of this case, opened now if there is none, and its ring (T01)."""
+    episode = find_open(session, case_id=case.id)
+    if episode is None:
+        episode = CrisisEpisode(
+            episode_no=new_form_number(_RANDOM),
+            case_id=case.id,
+            child_id=case.child_id,
+            trigger=trigger,
+            trigger_id=trigger_id,
+            opened_at=now,
+            opened_by=actor.on_behalf_of or actor.account_id,
+        )
+        session.add(episode)
+        _step(session, actor, episode, CrisisStep.OPENED, StepResult.DONE, None, None, now, now)
+        audit.record(
+            session,
+            actor=actor,
+            event=AuditEvent.CRISIS_OPEN,
+            at=now,
+            child_id=case.child_id,
+            subject_id=episode.id,
+        )
+    if episode.taken_at is None:
+        _ring(session, actor, case, episode, people, now)
+    return episode
+
+
+def _ring(
+    session: Session, actor: Actor, case: Case, episode: CrisisEpisode, people: People, now: datetime
+) -> None:
+    task = tasks.require(
+        session,
+        actor=actor,
+        kind=TaskKind.CRISIS_ACKNOWLEDGE,
+        subject_id=episode.id,
+        organisation_id=case.organisation_id,
+        owner_id=people.duty[0] if people.duty else case.owner_id,
+        backup_id=case.owner_id if people.duty and people.duty[0] != case.owner_id else case.backup_id,
+        due_at=deadlines.due("T01", Tier.CRISIS, now, china()),
+        now=now,
+        clock="T01",
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+    whom = [*people.duty[:1], case.owner_id]
+    notices.ring(session, task=task, step=1, whom=whom, urgent=True, now=now)
+
+
+def take(session: Session, *, actor: Actor, case: Case, episode: CrisisEpisode, now: datetime) -> None:
+    """我来处理: a named adult has it. The first press counts; the next ones read who did."""
+    access.check_may(actor, May.HANDLE_CRISIS)
+    if episode.taken_at is not None:
+        return
+    episode.taken_at, episode.taken_by = now, actor.account_id
+    _step(session, actor, episode, CrisisStep.ACKNOWLEDGED, StepResult.DONE, None, None, now, now)
+    tasks.settle(
+        session,
+        actor=actor,
+        kind=TaskKind.CRISIS_ACKNOWLEDGE,
+        subject_id=episode.id,
+        decision="taken",
+        now=now,
+    )
+    for kind, limit in (
+        (TaskKind.CRISIS_STEP, "T02"),
+        (TaskKind.GUARDIAN_CONTACT, "T04"),
+        (TaskKind.CRISIS_REPORT, "T06"),
+        (TaskKind.CRISIS_STAND_DOWN, "T08"),
+    ):
+        tasks.require(
+            session,
+            actor=actor,
+            kind=kind,
+            subject_id=episode.id,
+            organisation_id=case.organisation_id,
+            owner_id=actor.account_id or case.owner_id,
+            backup_id=case.backup_id,
+            due_at=deadlines.due(limit, Tier.CRISIS, episode.opened_at, china()),
+            now=now,
+            clock=limit,
+            child_id=case.child_id,
+            case_id=case.id,
+        )
+
+
+_SETTLES = {
+    CrisisStep.CHILD_SAFE: TaskKind.CRISIS_STEP,
+    CrisisStep.GUARDIAN_REACHED: TaskKind.GUARDIAN_CONTACT,
+}
+
+
+def record_step(
+    session: Session,
+    *,
+    actor: Actor,
+    episode: CrisisEpisode,
+    step: CrisisStep,
+    result: StepResult,
+    happened_at: datetime,
+    place: str | None,
+    remark: str | None,
+    now: datetime,
+) -> None:
+    """Write down one step. Anything but *done* needs its reason; standing down has its own action."""
+    access.check_may(actor, May.HANDLE_CRISIS)
+    if step in (CrisisStep.OPENED, CrisisStep.STOOD_DOWN, CrisisStep.ACKNOWLEDGED):
+        raise PolicyViolation("This step has its own button.")
+    if episode.stood_down_at is not None:
+        raise PolicyViolation("The episode has been stood down.")
+    if result is not StepResult.DONE and not (remark or "").strip():
+        raise InvalidInput("Say why this step was not done.")
+    if happened_at > now:
+        raise InvalidInput("The time of the step lies in the future.")
+    _step(session, actor, episode, step, result, place, remark, happened_at, now)
+    if step in _SETTLES:
+        tasks.settle(
+            session,
+            actor=actor,
+            kind=_SETTLES[step],
+            subject_id=episode.id,
+            decision=result.value,
+            now=now,
+        )
+
+
+def stand_down(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    episode: CrisisEpisode,
+    safety_plan_done: bool,
+    review_meeting_on: date | None,
+    now: datetime,
+) -> None:
+    """解除, by two people: the one who took it and the lead who signs here, when every guard holds. Raises :class:`PolicyViolation` naming what is missing."""
+    access.check_may(actor, May.STAND_DOWN)
+    made = followups.schedule(
+        session, actor=actor, case=case, template=FollowUpTemplate.CRISIS, day0=local_day(now), now=now
+    )
+    missing = missing_for_stand_down(
+        StandDownFacts(
+            steps={r.step: r.result for r in episode.steps if r.step not in (CrisisStep.OPENED,)},
+            signers=len({actor.account_id, episode.taken_by} - {None}),
+            safety_plan_done=safety_plan_done,
+            follow_ups_created=bool(made),
+            review_meeting_on=review_meeting_on,
+            report_needed=False,
+            report_done=False,
+            today=local_day(now),
+        )
+    )
+    if missing:
+        raise PolicyViolation(
+            "The episode cannot be stood down yet: {missing}.", missing=", ".join(g.value for g in missing)
+        )
+    episode.stood_down_at = now
+    _step(session, actor, episode, CrisisStep.STOOD_DOWN, StepResult.DONE, None, None, now, now)
+    for kind in (
+        TaskKind.CRISIS_STEP,
+        TaskKind.GUARDIAN_CONTACT,
+        TaskKind.CRISIS_REPORT,
+        TaskKind.CRISIS_STAND_DOWN,
+    ):
+        tasks.settle(
+            session, actor=actor, kind=kind, subject_id=episode.id, decision="stood_down", now=now
+        )
+
+
+def _step(
+    session: Session,
+    actor: Actor,
+    episode: CrisisEpisode,
+    step: CrisisStep,
+    result: StepResult,
+    place: str | None,
+    remark: str | None,
+    happened_at: datetime,
+    now: datetime,
+) -> None:
+    episode.steps.append(
+        CrisisStepRecord(
+            step=step,
+            result=result,
+            happened_at=happened_at,
+            recorded_at=now,
+            recorded_by=actor.account_id,
+            place=place,
+            remark=remark,
+        )
+    )
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.CRISIS_STEP,
+        at=now,
+        child_id=episode.child_id,
+        subject_id=episode.id,
+        detail={"step": step.value, "result": result.value},
+    )
+
+

@@ -1,0 +1,519 @@
+"""转介: draft, send, receive, accept, decline, schedule, attend, acknowledge, complete."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from random import SystemRandom
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from referral import deadlines, disclosure
+from referral.actions import cases, notices, tasks
+from referral.disclosure import NoteContent
+from referral.models.case import Case
+from referral.models.referral import Referral, ReferralStatusChange
+from referral.planning import ReferralNeed
+from referral.policies import check_answerable, check_sendable
+from referral.queries.facilities import choose_for
+from referral.queries.notes import note_inputs
+from referral.queries.people import facility_people
+from referral.states import REFERRAL_OPEN, REFERRAL_TRANSITIONS, check_transition
+from referral.terms import DeclineReason, PlanStatus, ReferralKind, ReferralStatus, TaskKind, Tier, Urgency
+from screening import access
+from screening.access import May, Part
+from screening.core import audit, outbox
+from screening.core.actor import Actor
+from screening.core.audit import AuditEvent
+from screening.core.calendar import china
+from screening.core.clock import local_day
+from screening.core.errors import InvalidInput, PolicyViolation
+from screening.core.form_number import new_form_number
+from screening.models.child import Child
+from screening.models.consent import ConsentStatus, Purpose
+from screening.queries.campaigns import current_consent
+
+_RANDOM = SystemRandom()
+
+NOTE_TOPIC = "note.make"
+# A note that is not there by then is shown as overdue, and the case goes on without it.
+NOTE_WITHIN = timedelta(minutes=2)
+EMERGENCY_BASIS = "emergency"
+CONSENT_BASIS = "consent"
+
+
+def find_open(session: Session, *, case_id: UUID) -> Referral | None:
+    """The open referral of a case."""
+    return session.scalars(
+        select(Referral).where(Referral.case_id == case_id, Referral.ended_at.is_(None))
+    ).one_or_none()
+
+
+def draft_or_update(
+    session: Session, *, actor: Actor, case: Case, child: Child, need: ReferralNeed, now: datetime
+) -> Referral:
+    """The open referral of the case: drafted now, or brought up to date while it has not left (R-L1, R-L2)."""
+    referral = find_open(session, case_id=case.id)
+    if referral is None:
+        referral = _draft(session, actor, case, child, need, now)
+    elif referral.sent_at is None:
+        if need.urgency.rank > referral.urgency.rank:
+            referral.urgency, referral.why = need.urgency, need.why
+        make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
+    else:
+        _ask_update(session, actor, case, referral, now)
+    return referral
+
+
+def _draft(
+    session: Session, actor: Actor, case: Case, child: Child, need: ReferralNeed, now: datetime
+) -> Referral:
+    choice = choose_for(session, child=child, urgency=need.urgency, now=now)
+    referral = Referral(
+        form_no=new_form_number(_RANDOM),
+        case_id=case.id,
+        child_id=child.id,
+        facility_id=choice.facility_id,
+        kind=ReferralKind.REFERRAL,
+        urgency=need.urgency,
+        why=need.why,
+        status=ReferralStatus.DRAFT,
+        drafted_at=now,
+    )
+    session.add(referral)
+    _changed(session, actor, referral, ReferralStatus.DRAFT, None, None, now)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.REFERRAL_DRAFT,
+        at=now,
+        child_id=child.id,
+        subject_id=referral.id,
+    )
+    if choice.facility_id is None:
+        _task(session, actor, case, TaskKind.SERVICE_GAP, referral.id, now + timedelta(days=1), None, now)
+    _task(session, actor, case, TaskKind.REFERRAL_SEND, referral.id, _send_due(need.urgency, now), "T11", now)
+    make_note(session, referral=referral, case=case, actor=actor, now=now)
+    return referral
+
+
+def _send_due(urgency: Urgency, now: datetime) -> datetime:
+    """A draft waits for the second assessment and the guardian: T09 first, then T11."""
+    seen = deadlines.due("T09", "high", now, china())
+    if urgency is Urgency.EMERGENCY:
+        return deadlines.due("T11", Tier.CRISIS, now, china())
+    return deadlines.due("T11", urgency, seen, china())
+
+
+def make_note(
+    session: Session, *, referral: Referral, case: Case, actor: Actor, now: datetime, again: bool = False
+) -> None:
+    """Ask the worker for the PDF. A newer version makes the older order void; late is a visible task."""
+    if again:
+        referral.note_version += 1
+    urgent = referral.urgency is Urgency.EMERGENCY
+    outbox.publish(
+        session,
+        topic=NOTE_TOPIC,
+        payload={"referral": str(referral.id), "version": referral.note_version},
+        purpose=f"note:{referral.id}:{referral.note_version}",
+        now=now,
+        urgent=urgent,
+    )
+    _task(session, actor, case, TaskKind.NOTE_OVERDUE, referral.id, now + NOTE_WITHIN, None, now)
+
+
+def _ask_update(session: Session, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
+    due = china().closing(china().next_working_day(local_day(now)))
+    _task(session, actor, case, TaskKind.REFERRAL_UPDATE, referral.id, due, None, now)
+
+
+def write_words(
+    session: Session, *, actor: Actor, case: Case, referral: Referral, words: dict[str, object], now: datetime
+) -> tuple[disclosure.DisclosureProblem, ...]:
+    """What the school puts on part 2 after seeing the child (F1). Refused when a rule blocks; warnings return."""
+    access.check_may(actor, May.SEND_REFERRAL)
+    if referral.sent_at is not None:
+        raise PolicyViolation("The note has been sent; what stands on it is no longer changed.")
+    former, referral.words = referral.words, json.dumps(words, ensure_ascii=False, sort_keys=True)
+    content = compose(session, referral=referral, case=case, now=now)
+    problems = disclosure.check(content)
+    blocking = [p for p in problems if p.severity is disclosure.Severity.BLOCK]
+    if blocking:
+        referral.words = former
+        raise InvalidInput(
+            "Something must not stand on the note: {fields}.",
+            fields=", ".join(sorted({f"{p.field}: {p.rule}" for p in blocking})),
+        )
+    make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
+    return problems
+
+
+def compose(session: Session, *, referral: Referral, case: Case, now: datetime) -> NoteContent:
+    """What stands on the note now."""
+    return disclosure.compose(note_inputs(session, referral=referral, case=case, now=now))
+
+
+def guardian_answered(
+    session: Session, *, actor: Actor, case: Case, referral: Referral, agreed: bool, now: datetime
+) -> None:
+    """The guardian has been told of this referral and has answered; the consent itself is its own record."""
+    access.check_may(actor, May.SEND_REFERRAL)
+    if referral.status is ReferralStatus.DRAFT:
+        _move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
+    to = ReferralStatus.READY if agreed else ReferralStatus.GUARDIAN_REFUSED
+    _move(session, actor, referral, to, None, None, now)
+    _settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "agreed" if agreed else "refused", now)
+    if not agreed:
+        due = china().closing(china().add_working_days(local_day(now), 5))
+        _task(session, actor, case, TaskKind.GUARDIAN_SECOND_TALK, referral.id, due, None, now)
+
+
+def send(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    child: Child,
+    referral: Referral,
+    emergency: bool,
+    escort: str | None,
+    now: datetime,
+) -> None:
+    """The note leaves: frozen, with its basis; the facility may see it from now on, and its clock runs."""
+    access.check_may(actor, May.SEND_REFERRAL)
+    consent = current_consent(session, child_id=child.id, purpose=Purpose.SHARE_FACILITY)
+    given = consent is not None and consent.status is ConsentStatus.GIVEN
+    basis = EMERGENCY_BASIS if emergency else CONSENT_BASIS
+    check_sendable(
+        referral.status,
+        urgency=referral.urgency,
+        facility_known=referral.facility_id is not None,
+        consent_given=given,
+        emergency=emergency,
+    )
+    if not emergency and referral.status in (ReferralStatus.DRAFT, ReferralStatus.AWAITING_GUARDIAN):
+        _move(session, actor, referral, ReferralStatus.READY, None, None, now)
+    referral.legal_basis = basis
+    referral.consent_id = consent.id if consent is not None and given else None
+    if escort:
+        referral.words = json.dumps({**json.loads(referral.words or "{}"), "escort": escort}, ensure_ascii=False)
+    _leave(session, actor, case, child, referral, now)
+
+
+def _leave(
+    session: Session, actor: Actor, case: Case, child: Child, referral: Referral, now: datetime
+) -> None:
+    _move(session, actor, referral, ReferralStatus.SENT, None, None, now)
+    referral.sent_at, referral.sent_by = now, actor.account_id
+    referral.answer_due_at = deadlines.due("T12", referral.urgency, now, china())
+    content = compose(session, referral=referral, case=case, now=now)
+    blocking = [p for p in disclosure.check(content) if p.severity is disclosure.Severity.BLOCK]
+    if blocking:
+        raise InvalidInput(
+            "Something must not stand on the note: {fields}.",
+            fields=", ".join(sorted({f"{p.field}: {p.rule}" for p in blocking})),
+        )
+    referral.frozen = json.dumps(content.as_dict(), ensure_ascii=False, sort_keys=True)
+    make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
+    facility_id = referral.facility_id
+    if facility_id is None:
+        raise PolicyViolation("The referral has no facility yet. Choose one first.")
+    cases.grant(
+        session,
+        actor=actor,
+        child_id=child.id,
+        organisation_id=facility_id,
+        part=Part.NOTE,
+        reason="referral",
+        reason_id=referral.id,
+        now=now,
+    )
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.REFERRAL_SEND,
+        at=now,
+        child_id=child.id,
+        subject_id=referral.id,
+        detail={"basis": referral.legal_basis, "kind": referral.kind.value},
+    )
+    _settle(session, actor, TaskKind.REFERRAL_SEND, referral, "sent", now)
+    _settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "sent", now)
+    _ask_answer(session, actor, case, referral, facility_id, now)
+
+
+def _ask_answer(
+    session: Session, actor: Actor, case: Case, referral: Referral, facility_id: UUID, now: datetime
+) -> None:
+    people = facility_people(session, facility_id=facility_id, now=now)
+    task = tasks.require(
+        session,
+        actor=actor,
+        kind=TaskKind.REFERRAL_ANSWER,
+        subject_id=referral.id,
+        organisation_id=facility_id,
+        # A facility without anybody in the system is phoned by the school (代录).
+        owner_id=people[0] if people else case.owner_id,
+        backup_id=people[1] if len(people) > 1 else case.backup_id,
+        due_at=referral.answer_due_at or now,
+        now=now,
+        clock="T12",
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+    urgent = referral.urgency is Urgency.EMERGENCY
+    notices.ring(session, task=task, step=0, whom=people[:2], urgent=urgent, now=now)
+
+
+def leave_by_itself(
+    session: Session, *, actor: Actor, case: Case, child: Child, referral: Referral, now: datetime
+) -> None:
+    """``at_once``: the referral leaves unseen, as a triage request (decision 2). The caller has checked that it may."""
+    consent = current_consent(session, child_id=child.id, purpose=Purpose.SHARE_FACILITY)
+    if consent is None or consent.status is not ConsentStatus.GIVEN:
+        raise PolicyViolation("There is no consent to give data to a facility.")
+    referral.kind = ReferralKind.TRIAGE_REQUEST
+    referral.legal_basis, referral.consent_id = CONSENT_BASIS, consent.id
+    _move(session, actor, referral, ReferralStatus.READY, "at_once", None, now)
+    _leave(session, actor, case, child, referral, now)
+
+
+def count_sent(session: Session, *, facility_id: UUID, since: datetime) -> int:
+    """Triage requests that left for a facility since an instant."""
+    statement = select(func.count()).where(
+        Referral.facility_id == facility_id,
+        Referral.kind == ReferralKind.TRIAGE_REQUEST,
+        Referral.sent_at >= since,
+    )
+    return session.scalar(statement) or 0
+
+
+# --- the facility's side ---------------------------------------------------------------------------------
+
+
+def receive(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
+    """Opened in the facility's inbox. Opening again is nothing."""
+    _check_facility(actor, referral)
+    if referral.status in (ReferralStatus.SENT, ReferralStatus.EXPIRED_NO_ANSWER):
+        _move(session, actor, referral, ReferralStatus.RECEIVED, None, None, now)
+
+
+def accept(
+    session: Session, *, actor: Actor, case: Case, referral: Referral, contact: str | None, now: datetime
+) -> None:
+    """接诊: somebody there has it; the first appointment has its own clock (T13)."""
+    _check_facility(actor, referral)
+    receive(session, actor=actor, referral=referral, now=now)
+    _move(session, actor, referral, ReferralStatus.ACCEPTED, None, contact, now)
+    _settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "accepted", now)
+    due = deadlines.due("T13", referral.urgency, now, china())
+    _facility_task(session, actor, case, TaskKind.APPOINTMENT, referral, due, "T13", now)
+
+
+def decline(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    referral: Referral,
+    reason: DeclineReason,
+    better_place: str,
+    now: datetime,
+) -> None:
+    """拒接, with a reason and a better place (or "none"). An emergency cannot be declined (精神卫生法 28)."""
+    _check_facility(actor, referral)
+    check_answerable(referral.urgency, declining=True, better_place=better_place)
+    receive(session, actor=actor, referral=referral, now=now)
+    _move(session, actor, referral, ReferralStatus.DECLINED, reason.value, better_place, now)
+    _settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "declined", now)
+    cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
+    due = china().closing(china().add_working_days(local_day(now), 1))
+    _task(session, actor, case, TaskKind.REFERRAL_REROUTE, referral.id, due, None, now)
+
+
+def schedule(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    referral: Referral,
+    at: datetime,
+    place: str,
+    now: datetime,
+) -> None:
+    """预约, or a new time for it."""
+    _check_facility(actor, referral)
+    if at <= now:
+        raise InvalidInput("The appointment lies in the past.")
+    _move(session, actor, referral, ReferralStatus.SCHEDULED, None, None, now)
+    referral.appointment_at, referral.appointment_place = at, place
+    _settle(session, actor, TaskKind.APPOINTMENT, referral, "scheduled", now)
+    evening = at.replace(hour=12, minute=0) if at.hour < 12 else at + timedelta(hours=2)
+    _facility_task(session, actor, case, TaskKind.ATTENDANCE_CHECK, referral, evening, None, now)
+
+
+def attended(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
+    """已到诊: the return note has its clock (T15)."""
+    _check_facility(actor, referral)
+    _move(session, actor, referral, ReferralStatus.ATTENDED, None, None, now)
+    _settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "attended", now)
+    due = deadlines.due("T15", referral.urgency, now, china())
+    _facility_task(session, actor, case, TaskKind.RETURN_NOTE, referral, due, "T15", now)
+
+
+def returned(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
+    """A return note has come: it lands on the counsellor's list (T16)."""
+    if referral.status is not ReferralStatus.RETURNED:
+        _move(session, actor, referral, ReferralStatus.RETURNED, None, None, now)
+    _settle(session, actor, TaskKind.RETURN_NOTE, referral, "written", now)
+    due = deadlines.due("T16_READ", referral.urgency, now, china())
+    task = _task(session, actor, case, TaskKind.RETURN_NOTE_READ, referral.id, due, "T16", now)
+    notices.ring(session, task=task, step=0, whom=[case.owner_id], urgent=False, now=now)
+
+
+# --- back at the school ----------------------------------------------------------------------------------
+
+
+def acknowledge(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
+    """已阅: the plan has to follow (T16)."""
+    access.check_may(actor, May.READ_RETURN_NOTE)
+    _move(session, actor, referral, ReferralStatus.ACKNOWLEDGED, None, None, now)
+    for note in referral.return_notes:
+        if note.read_at is None:
+            note.read_at, note.read_by = now, actor.account_id
+    _settle(session, actor, TaskKind.RETURN_NOTE_READ, referral, "read", now)
+    due = deadlines.due("T16_UPDATE", referral.urgency, now, china())
+    _task(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T16", now)
+
+
+def complete(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    referral: Referral,
+    plan_status: PlanStatus | None,
+    now: datetime,
+) -> None:
+    """已闭环: the plan has been reviewed; the facility's view ends."""
+    access.check_may(actor, May.SEND_REFERRAL)
+    if plan_status is PlanStatus.REVIEW_DUE:
+        raise PolicyViolation("Review the plan first: the return note has not been worked into it.")
+    _move(session, actor, referral, ReferralStatus.COMPLETED, None, None, now)
+    cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
+
+
+# --- shared ----------------------------------------------------------------------------------------------
+
+
+def _check_facility(actor: Actor, referral: Referral) -> None:
+    if referral.facility_id is None:
+        raise PolicyViolation("The referral has no facility yet. Choose one first.")
+    access.check_may_at(actor, May.ANSWER_REFERRAL, referral.facility_id)
+
+
+def _move(
+    session: Session,
+    actor: Actor,
+    referral: Referral,
+    to: ReferralStatus,
+    reason: str | None,
+    remark: str | None,
+    now: datetime,
+) -> None:
+    check_transition(REFERRAL_TRANSITIONS, referral.status, to)
+    referral.status = to
+    referral.ended_at = None if to in REFERRAL_OPEN else now
+    _changed(session, actor, referral, to, reason, remark, now)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.REFERRAL_CHANGE,
+        at=now,
+        child_id=referral.child_id,
+        subject_id=referral.id,
+        detail={"status": to.value},
+    )
+
+
+def _changed(
+    session: Session,
+    actor: Actor,
+    referral: Referral,
+    to: ReferralStatus,
+    reason: str | None,
+    remark: str | None,
+    now: datetime,
+) -> None:
+    session.add(
+        ReferralStatusChange(
+            referral_id=referral.id,
+            status=to,
+            changed_at=now,
+            changed_by=actor.account_id,
+            reason=reason,
+            remark=remark,
+        )
+    )
+
+
+def _task(
+    session: Session,
+    actor: Actor,
+    case: Case,
+    kind: TaskKind,
+    subject_id: UUID,
+    due_at: datetime,
+    clock: str | None,
+    now: datetime,
+) -> tasks.Task:
+    return tasks.require(
+        session,
+        actor=actor,
+        kind=kind,
+        subject_id=subject_id,
+        organisation_id=case.organisation_id,
+        owner_id=case.owner_id,
+        backup_id=case.backup_id,
+        due_at=due_at,
+        now=now,
+        clock=clock,
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+
+
+def _facility_task(
+    session: Session,
+    actor: Actor,
+    case: Case,
+    kind: TaskKind,
+    referral: Referral,
+    due_at: datetime,
+    clock: str | None,
+    now: datetime,
+) -> None:
+    facility_id = referral.facility_id or case.organisation_id
+    tasks.require(
+        session,
+        actor=actor,
+        kind=kind,
+        subject_id=referral.id,
+        organisation_id=facility_id,
+        owner_id=actor.account_id or case.owner_id,
+        backup_id=case.backup_id,
+        due_at=due_at,
+        now=now,
+        clock=clock,
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+
+
+def _settle(
+    session: Session, actor: Actor, kind: TaskKind, referral: Referral, decision: str, now: datetime
+) -> None:
+    tasks.settle(session, actor=actor, kind=kind, subject_id=referral.id, decision=decision, now=now)

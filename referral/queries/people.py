@@ -1,0 +1,69 @@
+"""Who answers for a child: owner and backup are never empty while anybody holds a post above the child."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from screening.core.actor import Role
+from screening.core.clock import local_day
+from screening.core.errors import PolicyViolation
+from screening.models.organisation import Organisation
+from screening.queries.accounts import areas_above, holders, on_duty
+
+# Domain guide §4: owner → backup (school lead) → principal and county centre → county officer.
+_SCHOOL_CHAIN = (Role.COUNSELLOR, Role.SCHOOL_LEAD, Role.PRINCIPAL)
+_AREA_CHAIN = (Role.COUNTY_CENTRE, Role.EDU_OFFICER)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The chain of one organisation, nearest first. ``duty`` are accounts on the roster at this instant."""
+
+    organisation_id: UUID
+    chain: tuple[UUID, ...]
+    duty: tuple[UUID, ...]
+    county_id: UUID | None
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.chain[0]
+
+    @property
+    def backup_id(self) -> UUID | None:
+        return self.chain[1] if len(self.chain) > 1 else None
+
+
+def people_of(session: Session, *, organisation: Organisation, now: datetime) -> People:
+    """The chain at an organisation. Raises :class:`PolicyViolation` when nobody at all could answer."""
+    today = local_day(now)
+    chain: list[UUID] = []
+    for role in _SCHOOL_CHAIN:
+        chain += [a.id for a in holders(session, role=role, organisation_id=organisation.id, today=today)]
+    above = areas_above(session, organisation)
+    county = next((area.id for area in above if area.kind.value == "county"), None)
+    for area in above[1:]:
+        for role in _AREA_CHAIN:
+            chain += [a.id for a in holders(session, role=role, organisation_id=area.id, today=today)]
+    duty = [entry.account_id for entry in on_duty(session, organisation_id=organisation.id, at=now)]
+    duty += [entry.account_id for area in above[1:] for entry in on_duty(session, organisation_id=area.id, at=now)]
+    if not chain:
+        raise PolicyViolation("Nobody holds a post at this school or above it, so nobody could answer for a child.")
+    return People(organisation.id, _once(chain), _once(duty), county)
+
+
+def facility_people(session: Session, *, facility_id: UUID, now: datetime) -> tuple[UUID, ...]:
+    """Who receives referrals at a facility, intake first."""
+    today = local_day(now)
+    found: list[UUID] = []
+    for role in (Role.CLINIC_INTAKE, Role.CLINICIAN, Role.FACILITY_LEAD):
+        found += [a.id for a in holders(session, role=role, organisation_id=facility_id, today=today)]
+    return _once(found)
+
+
+def _once(ids: Sequence[UUID]) -> tuple[UUID, ...]:
+    return tuple(dict.fromkeys(ids))
