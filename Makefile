@@ -84,4 +84,4 @@ docs: setup
 lock:
 	@venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && "$(PYTHON)" -m venv "$$venv" \
 		&& "$$venv/bin/python" -m pip install --quiet uv \
-		&& "$$venv/bin/uv" pip compile $(LOCK_OPTIONS) --quiet --output-file requirements.lock
+		&& "$$venv/bin/uv" pip compile $(LOCK_OPTIONS) -q -o requirements.lock
