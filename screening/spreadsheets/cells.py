@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from screening.core import grades
-from screening.spreadsheets.layout import ID_TYPES
+from screening.spreadsheets.layout import GRADE_EXAMPLES, ID_TYPES, SEXES, YES_NO
 
 MAX_TEXT = {
     "student_no": 32,
@@ -84,10 +84,9 @@ NOT_A_WHOLE_NUMBER = "{title}: a number with decimals cannot stand here."
 NOT_TEXT = "{title}: text was expected here."
 NOT_A_DATE = "{title}: this is not a date. Write it like 2026-11-03."
 NO_SUCH_DAY = "{title}: this day does not exist in the calendar."
-NOT_A_SEX = "{title}: write 男 or 女."
-NOT_A_GRADE = "{title}: this grade is not understood. Write it like 四年级, 七年级, 初一, 高二 or 中职一."
-NOT_AN_ID_TYPE = "{title}: choose one of {allowed}."
-NOT_YES_OR_NO = "{title}: write 是 or 否, or leave the cell blank."
+NOT_A_GRADE = "{title}: this grade is not understood. Write it like {examples}."
+NOT_IN_LIST = "{title}: choose one of {allowed}."
+NOT_YES_OR_NO = "{title}: write {yes} or {no}, or leave the cell blank."
 
 
 def is_blank(value: object) -> bool:
@@ -211,7 +210,7 @@ def read_sex(value: object) -> str | None:
     if word is None:
         return None
     if word not in _SEX_WORDS:
-        raise CellProblem(NOT_A_SEX)
+        raise CellProblem(NOT_IN_LIST, allowed="、".join(SEXES.values()))
     return _SEX_WORDS[word]
 
 
@@ -222,7 +221,7 @@ def read_grade(value: object, system: grades.SchoolSystem) -> grades.GradeInfo |
         return None
     grade = grades.parse(text, system)
     if grade is None:
-        raise CellProblem(NOT_A_GRADE)
+        raise CellProblem(NOT_A_GRADE, examples=GRADE_EXAMPLES)
     return grade
 
 
@@ -232,7 +231,7 @@ def read_id_type(value: object) -> str | None:
     if word is None:
         return None
     if word not in _ID_TYPE_WORDS:
-        raise CellProblem(NOT_AN_ID_TYPE, allowed="、".join(ID_TYPES.values()))
+        raise CellProblem(NOT_IN_LIST, allowed="、".join(ID_TYPES.values()))
     return _ID_TYPE_WORDS[word]
 
 
@@ -245,4 +244,4 @@ def read_yes_no(value: object) -> bool | None:
         return True
     if word in NO:
         return False
-    raise CellProblem(NOT_YES_OR_NO)
+    raise CellProblem(NOT_YES_OR_NO, yes=YES_NO[True], no=YES_NO[False])

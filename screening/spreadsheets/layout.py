@@ -85,6 +85,7 @@ ID_TYPES = {
     "birth_certificate": "出生医学证明",
     "none": "无证件",
 }
+GRADE_EXAMPLES = "四年级、七年级、初一、高二、中职一"
 YES_NO = {True: "是", False: "否"}
 
 

@@ -22,7 +22,7 @@ from screening.core.grades import GradeInfo, SchoolSystem
 from screening.core.identity_number import Doubt
 from screening.spreadsheets import cells
 from screening.spreadsheets.cells import CellProblem, Mark
-from screening.spreadsheets.layout import ROSTER_COLUMNS, ROSTER_SHEET, letters
+from screening.spreadsheets.layout import ID_TYPES, ROSTER_COLUMNS, ROSTER_SHEET, letters
 
 YOUNGEST, OLDEST = 3, 25  # years of age a pupil can have
 FIRST_DAY = date(2000, 1, 1)
@@ -45,28 +45,29 @@ NO_PUPILS_AGE = "{title}: with this day the child would be under {youngest} or o
 PRIVATE_CHARACTER = "{title}: a rare character stands here in an old private code and may not print. Type it again with a current input method."
 ID_LENGTH = "{title}: an identity number has 18 characters; this one has {length}. Correct it or leave the cell blank."
 ID_SHAPE = "{title}: an identity number is 17 digits and a digit or X. Correct it or leave the cell blank."
-ID_TYPE_NEEDED = "{title}: this is not an 18-character identity number. Say in 证件类型 what paper it is."
+ID_TYPE_NEEDED = "{title}: this is not an 18-character identity number. Say in {other} what paper it is."
 ID_CHECK = "{title}: the check character does not fit. Stored and marked to be verified."
 ID_DATE = "{title}: the digits hold no date that exists. Stored and marked to be verified."
-ID_OTHER_DATE = "{title}: the date in the number is not the 出生日期. Stored and marked to be verified."
-ID_OTHER_SEX = "{title}: the number does not fit the 性别. Stored and marked to be verified."
-ID_WITHOUT_PAPER = "{title}: 无证件 is chosen, but a number stands here."
+ID_OTHER_DATE = "{title}: the date in the number is not the {other}. Stored and marked to be verified."
+ID_OTHER_SEX = "{title}: the number does not fit the {other}. Stored and marked to be verified."
+ID_WITHOUT_PAPER = "{title}: {chosen} is chosen, but a number stands here."
 PHONE_UNUSUAL = (
     "{title}: this does not look like a complete telephone number. Stored as it is; please check it."
 )
 CONSENT_WITHOUT_DAY = "{title}: a consent is given without its day."
 ANSWER_NOT_WHOLE = "Item {title}: a whole number was expected. Allowed: {allowed}."
 ANSWER_OUT_OF_RANGE = "Item {title}: this answer is not allowed. Allowed: {allowed}."
-SAME_NUMBER = "{title}: the same 学号 stands in row {rows} too. One child has one row in a sheet."
-OTHER_NAME = "{title}: this 学号 stands with another 姓名 in {sheet}, row {row}."
+SAME_NUMBER = "{title}: the same number stands in row {rows} too. One child has one row in a sheet."
+OTHER_NAME = "{title}: the same {key} stands with another name in {sheet}, row {row}."
 ALARM_COLUMN = "Sheet {sheet}: no answer in column {columns} is allowed for this instrument, in {rows} rows. The sheet seems to be coded in another way; it was not read for alarms child by child."
 ALARM_URGENT = "Sheet {sheet}: {concerned} of {rows} sheets hold an answer that asks for help the same day. The columns may be shifted or coded in another way; look at once."
 
+# The sentence, and the field the number is compared with.
 _DOUBTS = {
-    Doubt.CHECK_CHARACTER: ID_CHECK,
-    Doubt.NO_SUCH_DATE: ID_DATE,
-    Doubt.OTHER_BIRTH_DATE: ID_OTHER_DATE,
-    Doubt.OTHER_SEX: ID_OTHER_SEX,
+    Doubt.CHECK_CHARACTER: (ID_CHECK, None),
+    Doubt.NO_SUCH_DATE: (ID_DATE, None),
+    Doubt.OTHER_BIRTH_DATE: (ID_OTHER_DATE, "birth_date"),
+    Doubt.OTHER_SEX: (ID_OTHER_SEX, "sex"),
 }
 _MARKS = {Mark.FORMULA: FORMULA, Mark.ERROR_VALUE: ERROR_VALUE}
 
@@ -244,8 +245,8 @@ class _Checker:
     def problem(self, key: str, message: str, **params: object) -> None:
         self.errors.append(self._about(key, message, Severity.ERROR, params))
 
-    def warn(self, key: str, message: str) -> None:
-        self.warnings.append(self._about(key, message, Severity.WARNING, {}))
+    def warn(self, key: str, message: str, **params: object) -> None:
+        self.warnings.append(self._about(key, message, Severity.WARNING, params))
 
     def _about(self, key: str, message: str, severity: Severity, params: Mapping[str, object]) -> RowError:
         place = self.cells.places.get(key)
@@ -362,12 +363,12 @@ def _paper(check: _Checker, birth_date: date | None, sex: str | None) -> tuple[s
         return kind, None, False
     number = identity_number.normalise(number)
     if kind == "none":
-        check.problem("id_number", ID_WITHOUT_PAPER)
+        check.problem("id_number", ID_WITHOUT_PAPER, chosen=ID_TYPES["none"])
         return kind, None, False
     if kind is None:
         kind = _kind_of(number)
         if kind is None:
-            check.problem("id_number", ID_TYPE_NEEDED)
+            check.problem("id_number", ID_TYPE_NEEDED, other=_ROSTER_TITLES["id_type"])
             return None, None, False
     if kind not in ("resident_id", "hmt_residence"):
         return kind, number, False
@@ -392,7 +393,8 @@ def _resident_number(
         return None, False
     found = identity_number.doubts(number, birth_date=birth_date, sex=sex)
     for doubt in found:
-        check.warn("id_number", _DOUBTS[doubt])
+        message, other = _DOUBTS[doubt]
+        check.warn("id_number", message, **({} if other is None else {"other": _ROSTER_TITLES[other]}))
     return number, bool(found)
 
 
@@ -568,7 +570,14 @@ def _same_name(
     name, where, place = first[row.student_no]
     if name == row.name or (where == sheet and place == row.excel_row):
         return row
-    return _with_error(row, sheet, columns, "name", OTHER_NAME, {"sheet": where, "row": place})
+    return _with_error(
+        row,
+        sheet,
+        columns,
+        "name",
+        OTHER_NAME,
+        {"key": _ROSTER_TITLES["student_no"], "sheet": where, "row": place},
+    )
 
 
 def _with_error(

@@ -41,12 +41,10 @@ from screening.spreadsheets.rows import (
 _HEADINGS_WITHIN = 10
 _LISTED = 10
 
-NOTHING_TO_READ = (
-    "The workbook has neither the sheet 名册 nor a sheet named after an instrument. Use the empty template."
-)
-UNKNOWN_SHEET = "Sheet {sheet} is not known. A sheet is named 名册 or after one of: {codes}."
+NOTHING_TO_READ = "The workbook has neither the sheet {roster} nor a sheet named after an instrument. Use the empty template."
+UNKNOWN_SHEET = "Sheet {sheet} is not known. A sheet is named {roster} or after one of: {codes}."
 SHEET_TWICE = "Sheet {sheet} stands for the same thing as sheet {other}. Put all rows into one sheet."
-NO_HEADINGS = "Sheet {sheet}: the headings were not found. The first row must hold 学号, 姓名 and the other headings of the template."
+NO_HEADINGS = "Sheet {sheet}: the headings were not found. The first row must hold {titles} and the other headings of the template."
 MISSING_COLUMN = "Sheet {sheet}: the column {title} is missing. The sheet was not read."
 DOUBLE_COLUMN = (
     "Sheet {sheet}: the heading {title} stands twice, in columns {columns}. The sheet was not read."
@@ -133,14 +131,14 @@ class SheetReading:
             if code == NOTES_SHEET or (text.is_blank and not text.marks and code not in self.instruments):
                 continue
             if code != ROSTER_SHEET and code not in self.instruments:
-                self._error(text.name, UNKNOWN_SHEET, codes=", ".join(self.instruments))
+                self._error(text.name, UNKNOWN_SHEET, roster=ROSTER_SHEET, codes=", ".join(self.instruments))
             elif code in found:
                 self._error(text.name, SHEET_TWICE, other=found[code].name)
             else:
                 found[code] = text
                 self._look_at_hidden(text)
         if not found and not self.errors:
-            self.errors.append(RowError(None, None, None, NOTHING_TO_READ))
+            self.errors.append(RowError(None, None, None, NOTHING_TO_READ, {"roster": ROSTER_SHEET}))
         return found
 
     def _roster(self, text: SheetText) -> tuple[RosterRow, ...]:
@@ -171,7 +169,7 @@ class SheetReading:
         values: Sequence[Sequence[object]] = opened.to_python(skip_empty_area=False)
         heading_row = _heading_row(values)
         if heading_row is None:
-            self._error(text.name, NO_HEADINGS)
+            self._error(text.name, NO_HEADINGS, titles="学号, 姓名")
             return None
         places = self._places(text.name, values, heading_row, columns)
         if places is None:
