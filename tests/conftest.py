@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
-import psycopg
 import pytest
 
 from tests.postgres import APPLICATION, OWNER, Cluster, Server, one_at_a_time, unique_name
@@ -168,33 +167,12 @@ def template_database(shared_directory: Path) -> str:
         if not mark.exists():
             name = unique_name("template")
             server.create(name)
-            server.let_application_use(name)
-            migrations.upgrade(server.url(name, OWNER))
-            _check_no_rows(server, name)
+            server.give_to_owner(name)
+            migrations.upgrade(server.url(name, APPLICATION), owner_url=server.url(name, OWNER))
+            # Tests empty every table: a row that a migration stores would be there in the first test only.
+            assert server.filled(name) == []
             mark.write_text(name, encoding="utf-8")
     return mark.read_text(encoding="utf-8")
-
-
-def _tables(connection: psycopg.Connection) -> list[str]:
-    rows = connection.execute(
-        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
-    ).fetchall()
-    return [name for (name,) in rows if name != "alembic_version"]
-
-
-def _check_no_rows(server: Server, name: str) -> None:
-    """Tests empty every table, so a row that a migration stores would be there in the first test only."""
-    with server.connect(name) as connection:
-        filled = [
-            table
-            for table in _tables(connection)
-            if connection.execute(psycopg.sql.SQL("SELECT 1 FROM {} LIMIT 1").format(_name(table))).fetchone()
-        ]
-    assert not filled, f"migrations store rows in {filled}; the service should store them when it is set up"
-
-
-def _name(table: str) -> psycopg.sql.Identifier:
-    return psycopg.sql.Identifier(table)
 
 
 @pytest.fixture(scope="session")
@@ -204,15 +182,8 @@ def own_database(request: pytest.FixtureRequest) -> Iterator[str]:
     server, name = Server(os.environ[SERVER]), unique_name(os.environ.get("PYTEST_XDIST_WORKER", "main"))
     with one_at_a_time(Path(os.environ[SHARED]) / "copy.lock"):
         server.create(name, template=template)
-    # Roles' default privileges belong to a database and are copied with it; the schema's owner too.
     yield name
     server.drop(name)
-
-
-def _empty(server: Server, name: str) -> None:
-    with server.connect(name) as connection:
-        tables = psycopg.sql.SQL(", ").join(_name(table) for table in _tables(connection))
-        connection.execute(psycopg.sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
 
 
 @pytest.fixture
@@ -223,7 +194,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         shutil.copyfile(request.getfixturevalue("migrated_file"), path)
         return f"sqlite:///{path}"
     server, name = Server(os.environ[SERVER]), request.getfixturevalue("own_database")
-    _empty(server, name)
+    server.empty(name)
     return server.url(name, APPLICATION)
 
 

@@ -3,8 +3,8 @@
 ``Cluster.start`` makes a cluster in a temporary directory, reachable by a Unix socket only, without fsync; as
 root it runs as the system account ``postgres``, because the server refuses root. A small shell stands between
 us and the server and ends it, with its directory, as soon as our end of a pipe closes: however the tests end,
-nothing stays behind. With ``TEST_DATABASE_URL`` (an account that may create databases and roles) that server
-is used instead.
+nothing stays behind. With ``TEST_DATABASE_URL`` (an administrator's address, for a server that holds nothing of
+value) that server is used instead.
 
 Two roles, as in a real installation: the owner migrates, the application owns nothing.
 """
@@ -73,7 +73,7 @@ def find_programs() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a running server is reached by an account that may create databases and roles."""
+    """A running server, by its administrator's address."""
 
     admin: str
 
@@ -103,7 +103,7 @@ class Server:
                 )
 
     def create(self, database: str, *, template: str = "template0") -> None:
-        """A database that the owner owns and the application may use."""
+        """A database that the owner owns."""
         with self.connect() as connection:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} ENCODING 'UTF8'").format(
@@ -117,20 +117,32 @@ class Server:
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database))
             )
 
-    def let_application_use(self, database: str) -> None:
-        """Tables that the owner makes from now on may be used by the application, unless a migration says no."""
+    def give_to_owner(self, database: str) -> None:
+        """The schema is the owner's; nobody else may make tables in it."""
         with self.connect(database) as connection:
-            owner, application = sql.Identifier(OWNER), sql.Identifier(APPLICATION)
-            for statement in (
-                "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-                "ALTER SCHEMA public OWNER TO {owner}",
-                "GRANT USAGE ON SCHEMA public TO {application}",
-                "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public"
-                " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {application}",
-                "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public"
-                " GRANT USAGE, SELECT ON SEQUENCES TO {application}",
-            ):
-                connection.execute(sql.SQL(statement).format(owner=owner, application=application))
+            connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+            connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(OWNER)))
+
+    def tables(self, database: str) -> list[str]:
+        """All tables but the mark of the migrations."""
+        with self.connect(database) as connection:
+            rows = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+            )
+            return [name for (name,) in rows if name != "alembic_version"]
+
+    def filled(self, database: str) -> list[str]:
+        """Tables that hold rows."""
+        tables = self.tables(database)
+        look = sql.SQL("SELECT 1 FROM {} LIMIT 1")
+        with self.connect(database) as connection:
+            return [t for t in tables if connection.execute(look.format(sql.Identifier(t))).fetchone()]
+
+    def empty(self, database: str) -> None:
+        """Remove every row. The application's role could not: it may only read and add to the trail."""
+        tables = sql.SQL(", ").join(sql.Identifier(table) for table in self.tables(database))
+        with self.connect(database) as connection:
+            connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
 
 
 class Cluster:
