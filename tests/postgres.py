@@ -3,7 +3,7 @@
 ``Cluster.start`` makes a cluster in a temporary directory, reachable by a Unix socket only, without fsync; as
 root it runs as the system account ``postgres``, because the server refuses root. A small shell stands between
 us and the server and ends it, with its directory, as soon as our end of a pipe closes: however the tests end,
-nothing stays behind. With ``TEST_DATABASE_URL`` (an administrator's address, for a server that holds nothing of
+nothing stays behind. With ``TEST_DATABASE_URL`` (the superuser's address, for a server that holds nothing of
 value) that server is used instead.
 
 Two roles, as in a real installation: the owner migrates, the application owns nothing.
@@ -133,16 +133,22 @@ class Server:
 
     def filled(self, database: str) -> list[str]:
         """Tables that hold rows."""
-        tables = self.tables(database)
-        look = sql.SQL("SELECT 1 FROM {} LIMIT 1")
+        part = sql.SQL("SELECT {name} WHERE EXISTS (SELECT 1 FROM {table})")
+        parts = [part.format(name=sql.Literal(t), table=sql.Identifier(t)) for t in self.tables(database)]
         with self.connect(database) as connection:
-            return [t for t in tables if connection.execute(look.format(sql.Identifier(t))).fetchone()]
+            return [name for (name,) in connection.execute(sql.SQL(" UNION ALL ").join(parts))]
 
     def empty(self, database: str) -> None:
-        """Remove every row. The application's role could not: it may only read and add to the trail."""
-        tables = sql.SQL(", ").join(sql.Identifier(table) for table in self.tables(database))
+        """Remove every row, those of the trail too, which nobody may do in earnest.
+
+        Deleting the few rows of one test takes a tenth of the time that truncating all tables takes; triggers
+        and foreign keys are off for this one connection.
+        """
+        filled = self.filled(database)
         with self.connect(database) as connection:
-            connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(tables))
+            connection.execute("SET session_replication_role = replica")
+            for table in filled:
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
 
 
 class Cluster:
