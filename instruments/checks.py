@@ -64,6 +64,8 @@ def _layouts(instrument: Instrument) -> Iterator[Problem]:
 
 
 def _scores(instrument: Instrument) -> Iterator[Problem]:
+    if len(instrument.items) > 127:
+        yield "items", "more than 127: the engine counts in single bytes"
     ids = [score.id for score in instrument.scores]
     if instrument.main_score not in ids:
         yield "main_score", "is not one of the scores"

@@ -53,7 +53,7 @@ VALID, DOUBTFUL, INVALID = 0, 1, 2
 STRAIGHT_LINE_ITEMS = 20
 """The same answer, other than 0, on this many items is no answer pattern of a person who read them."""
 
-_CHUNK_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class _ScorePlan:
     n: int
     may_miss: int
     """Missing answers this score bears by prorating; 0 = none."""
-    miss_rows: Rows
-    """Where the missing answers are counted: its own items or the whole form."""
+    per_form: bool
+    """Missing answers are counted over the whole form, not over its own items."""
     wide: bool
     band_starts: tuple[int, ...]
     """Lower ends of the default bands, low to high; empty = no bands."""
@@ -132,7 +132,10 @@ class Plan:
     allowed: tuple[tuple[Rows, tuple[int, ...]], ...]
     """Rows by the answers they may hold."""
     main_rows: Rows
+    main_parts: tuple[Rows, ...]
+    """``main_rows`` as the rows of scores, where these share it out among them; otherwise itself."""
     main_leaves: Rows
+    """What the main score rests on and was to be asked of everybody; () where the form's limit says it all."""
     form_limit: int | None
     """More missing answers than this in the main list make the sheet unfit; None = judged by the main score."""
     watch_lines: bool
@@ -143,15 +146,22 @@ class Plan:
 # --- compiling ----------------------------------------------------------------------------------------------
 
 
-def _rows(places: Iterable[int]) -> Rows:
-    """Evenly spaced rows as a slice, which NumPy adds in one call; others as they are."""
-    found = tuple(sorted(places))
+@cache
+def _rows_of(found: tuple[int, ...]) -> Rows:
     if len(found) == 1:
         return slice(found[0], found[0] + 1, 1)
     steps = {b - a for a, b in pairwise(found)}
     if len(steps) == 1:
         return slice(found[0], found[-1] + 1, steps.pop())
     return found
+
+
+def _rows(places: Iterable[int]) -> Rows:
+    """Evenly spaced rows as a slice, which NumPy adds in one call; others as they are.
+
+    The same rows are always the same object, so that a chunk can keep what it has counted for them.
+    """
+    return _rows_of(tuple(sorted(places)))
 
 
 @cache
@@ -162,12 +172,15 @@ def plan_of(instrument: Instrument) -> Plan:
     main = [place[item.key] for item in instrument.main_items]
     reversed_ = any(item.reverse for item in instrument.main_items)
     asked_later = {key for each in instrument.conditionals for key in each.items}
-    missing = instrument.missing
+    limit = _form_limit(instrument.missing, len(main))
+    counted_by_form = limit is not None and instrument.missing is not None
+    scores = tuple(_score_plan(instrument, score) for score in instrument.scores)
+    needed = () if counted_by_form else leaves[instrument.main_score]
     return Plan(
         instrument=instrument,
         k=len(instrument.items),
-        chunk=max(4096, _CHUNK_BYTES // len(instrument.items)),
-        scores=tuple(_score_plan(instrument, score, main) for score in instrument.scores),
+        chunk=max(8192, _CHUNK_BYTES // len(instrument.items)),
+        scores=scores,
         critical=tuple(
             _CriticalPlan(
                 rank=GRADES.index(rule.grade),
@@ -180,11 +193,26 @@ def plan_of(instrument: Instrument) -> Plan:
         ),
         allowed=_allowed(instrument),
         main_rows=_rows(main),
-        main_leaves=_rows(place[key] for key in leaves[instrument.main_score] if key not in asked_later),
-        form_limit=_form_limit(missing, len(main)),
+        main_parts=_parts(main, [score for score in instrument.scores if score.items], place),
+        main_leaves=_rows(place[key] for key in needed if key not in asked_later) if needed else (),
+        form_limit=limit,
         watch_lines=len(main) >= STRAIGHT_LINE_ITEMS or reversed_,
         leaf_keys=leaves,
     )
+
+
+def _parts(
+    main: Sequence[int], scores: Sequence[ScoreDefinition], place: Mapping[str, int]
+) -> tuple[Rows, ...]:
+    """Scores that share out the main list among them: their counts of missing answers add up to the form's."""
+    left = set(main)
+    parts = []
+    for score in scores:
+        rows = {place[key] for key in score.items}
+        if rows <= left:
+            left -= rows
+            parts.append(_rows(rows))
+    return (_rows(main),) if left else tuple(parts)
 
 
 def _form_limit(missing: MissingRule | None, n: int) -> int | None:
@@ -213,14 +241,14 @@ def _allowed(instrument: Instrument) -> tuple[tuple[Rows, tuple[int, ...]], ...]
     return tuple((_rows(places), values) for values, places in groups.items())
 
 
-def _score_plan(instrument: Instrument, score: ScoreDefinition, main: Sequence[int]) -> _ScorePlan:
+def _score_plan(instrument: Instrument, score: ScoreDefinition) -> _ScorePlan:
     places = [instrument.positions[key] for key in score.items]
     missing = instrument.missing
-    may_miss, miss_rows = 0, _rows(places) if places else ()
+    may_miss, per_form = 0, False
     if score.min_answered is not None:
         may_miss = len(places) - score.min_answered
     elif score.kind is ScoreKind.SUM and missing and missing.kind is MissingKind.PRORATE:
-        may_miss, miss_rows = missing.max_missing, _rows(main)
+        may_miss, per_form = missing.max_missing, True
     bands = instrument.band_set(score.id)
     shown = bands.bands if bands and bands.certainty is not Certainty.C else ()
     return _ScorePlan(
@@ -229,7 +257,7 @@ def _score_plan(instrument: Instrument, score: ScoreDefinition, main: Sequence[i
         rows=_rows(places) if places else (),
         n=len(places),
         may_miss=may_miss,
-        miss_rows=miss_rows,
+        per_form=per_form,
         wide=score.high > 127,
         band_starts=tuple(band.low for band in shown),
     )
@@ -286,7 +314,7 @@ class _Chunk:
     def __init__(self, plan: Plan, answers: Bytes) -> None:
         self.plan = plan
         self.answers = answers
-        self.absent = answers == MISSING
+        self.absent: Flags = answers == MISSING
         self.missing: Bytes = self.absent.view(np.int8)
         # −128 becomes 0. A negative answer would become nonsense, but the catalogue lets none into a sum.
         self.present: Bytes = answers & 127
@@ -299,6 +327,14 @@ class _Chunk:
         if found is None:
             found = self._missing_of[id(rows)] = _add(self.missing, rows, np.uint8)
         return found
+
+    def missing_of_form(self) -> NDArray[np.uint8]:
+        """How many items of the main list are missing, per sheet."""
+        first, *others = self.plan.main_parts
+        total = self.missing_of(first)
+        for rows in others:
+            total = total + self.missing_of(rows)
+        return total
 
     def holds(self, condition: ItemCondition) -> Flags:
         """Where an item condition is true."""
@@ -316,6 +352,13 @@ class _Chunk:
         for value in values[1:]:
             found = found | (self.answers[row] == value)
         return found
+
+
+def _where(out: NDArray[Any], mask: Flags, value: int) -> None:
+    """``out[mask] = value`` without branches: in a chunk some twenty times as fast as a masked write."""
+    chosen = np.negative(mask.view(np.int8), dtype=out.dtype)  # −1 (all bits) where true, otherwise 0
+    np.bitwise_and(chosen, out ^ out.dtype.type(value), out=chosen)
+    np.bitwise_xor(out, chosen, out=out)
 
 
 def _add(block: NDArray[Any], rows: Rows, dtype: type[np.int8 | np.uint8 | np.int16]) -> NDArray[Any]:
@@ -371,21 +414,22 @@ def _prorate(out: Numbers, status: Bytes, missing: NDArray[np.uint8], n: int) ->
 def _of_items(chunk: _Chunk, plan: _ScorePlan, out: Numbers, status: Bytes) -> None:
     _linear(chunk, plan, out)
     missing = chunk.missing_of(plan.rows)
-    if not missing.any():
-        if plan.score.zero_if is not None:
-            out[chunk.holds(plan.score.zero_if)] = 0
-        return
-    if plan.score.kind is ScoreKind.RECODED_SUM:
-        status[missing == plan.n] = NOT_SCORABLE
-        if plan.score.zero_if is not None:
-            zero = chunk.holds(plan.score.zero_if)
-            out[zero], status[zero] = 0, SCORED
-    else:
-        counted = missing if plan.miss_rows is plan.rows else chunk.missing_of(plan.miss_rows)
-        status[(counted > plan.may_miss) | (missing == plan.n)] = NOT_SCORABLE
+    if missing.any():
+        if plan.score.kind is ScoreKind.RECODED_SUM:
+            unbuilt: Flags = missing == plan.n
+        elif plan.may_miss:
+            counted = chunk.missing_of_form() if plan.per_form else missing
+            unbuilt = (counted > plan.may_miss) | (missing == plan.n)
+        else:
+            unbuilt = missing > 0
+        np.multiply(unbuilt.view(np.int8), NOT_SCORABLE, out=status)
         if plan.may_miss:
             _prorate(out, status, missing, plan.n)
-    out[status == NOT_SCORABLE] = NO_SCORE
+        _where(out, unbuilt, NO_SCORE)
+    if plan.score.zero_if is not None:
+        zero = chunk.holds(plan.score.zero_if)
+        _where(out, zero, 0)
+        _where(status, zero, SCORED)
 
 
 def _sum_of(parts: Sequence[tuple[Numbers, Bytes]], out: Numbers, status: Bytes) -> None:
@@ -395,7 +439,7 @@ def _sum_of(parts: Sequence[tuple[Numbers, Bytes]], out: Numbers, status: Bytes)
         np.add(out, value, out=out)
         np.maximum(status, state, out=status)  # the worst state of a part is the state of the sum
     if status.any():
-        out[status == NOT_SCORABLE] = NO_SCORE
+        _where(out, status == NOT_SCORABLE, NO_SCORE)
 
 
 def _rule(
@@ -419,11 +463,11 @@ def _rule(
                 holds &= value >= condition.low
             if condition.high is not None:
                 holds &= value <= condition.high
-        out[holds] = outcomes.index(case.value)
+        _where(out, holds, outcomes.index(case.value))
     # A rule over scores says nothing where one of them could not be built.
     for name in {c.score for case in cases for c in case.conditions if not isinstance(c, ItemCondition)}:
-        out[done[name][1] == NOT_SCORABLE] = NO_SCORE
-    status[out == NO_SCORE] = NOT_SCORABLE
+        _where(out, done[name][1] == NOT_SCORABLE, NO_SCORE)
+    np.multiply((out == NO_SCORE).view(np.int8), NOT_SCORABLE, out=status)
 
 
 def _bands(starts: Sequence[int], values: Numbers, out: Bytes) -> None:
@@ -435,16 +479,14 @@ def _bands(starts: Sequence[int], values: Numbers, out: Bytes) -> None:
 
 def _grades(chunk: _Chunk, out: Bytes) -> None:
     out.fill(NO_GRADE)
-    some_answer: Flags | None = None
     for rule in chunk.plan.critical:
         fired = chunk.among(*rule.matches[0])
         for row, codes in rule.matches[1:]:
             fired = fired & chunk.among(row, codes)
         if rule.needs_answers:
-            if some_answer is None:
-                some_answer = ~chunk.absent.all(axis=0)
-            fired = fired & some_answer
-        np.minimum(out, np.int8(rule.rank), out=out, where=fired)
+            fired = fired & ~chunk.absent.all(axis=0)
+        # NO_GRADE where it did not fire, its rank where it did.
+        np.minimum(out, NO_GRADE - fired.view(np.int8) * np.int8(NO_GRADE - rule.rank), out=out)
 
 
 def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
@@ -458,7 +500,8 @@ def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
         return answered
     for key in conditional.asked_if.items:
         answered &= ~chunk.absent[places[key]]
-    return np.logical_and(answered, ~chunk.holds(conditional.asked_if))
+    contradicts: Flags = answered & ~chunk.holds(conditional.asked_if)
+    return contradicts
 
 
 def _same_answer(chunk: _Chunk) -> Flags:
@@ -476,7 +519,8 @@ def _same_answer(chunk: _Chunk) -> Flags:
     places = [plan.instrument.positions[item.key] for item in items]
     answered = ~chunk.absent[places]
     both_ways = answered[turned].any(axis=0) & answered[~turned].any(axis=0)
-    return same & ((answered.sum(axis=0) >= STRAIGHT_LINE_ITEMS) | both_ways)
+    np.logical_and(same, (answered.sum(axis=0) >= STRAIGHT_LINE_ITEMS) | both_ways, out=same)
+    return same
 
 
 def _fold(ufunc: np.ufunc, block: NDArray[Any], rows: Rows) -> NDArray[Any]:
@@ -490,9 +534,9 @@ def _judge(chunk: _Chunk, done: Mapping[str, tuple[Numbers, Bytes]], out: BatchS
     for rule in instrument.validity:
         np.logical_or(out.unfit, done[rule.score][0] >= rule.at_least, out=out.unfit)
     if plan.form_limit is not None:
-        np.greater(chunk.missing_of(plan.main_rows), plan.form_limit, out=out.too_few)
+        np.greater(chunk.missing_of_form(), plan.form_limit, out=out.too_few)
     value, status = done[instrument.main_score]
-    if status.any():
+    if plan.main_leaves != () and status.any():
         np.logical_or(
             out.too_few, (status == NOT_SCORABLE) & (chunk.missing_of(plan.main_leaves) > 0), out=out.too_few
         )
@@ -501,8 +545,11 @@ def _judge(chunk: _Chunk, done: Mapping[str, tuple[Numbers, Bytes]], out: BatchS
     for conditional in instrument.conditionals:
         np.logical_or(out.contradiction, _contradicts(chunk, conditional), out=out.contradiction)
     invalid = out.unfit | out.too_few
-    np.copyto(out.validity, (out.straight_line | out.contradiction).view(np.int8))
-    out.validity[invalid] = INVALID
+    np.maximum(
+        (out.straight_line | out.contradiction).view(np.int8),
+        invalid.view(np.int8) * np.int8(INVALID),
+        out=out.validity,
+    )
     usable = ~invalid
     for cutoff, flags in ((instrument.screens_at, out.over_cutoff), (instrument.severe_floor, out.severe)):
         if cutoff is not None:
@@ -511,12 +558,16 @@ def _judge(chunk: _Chunk, done: Mapping[str, tuple[Numbers, Bytes]], out: BatchS
 
 def _reached(cutoff: Cutoff, value: Numbers) -> Flags:
     if cutoff.higher_is_better:
-        return np.logical_and(value <= cutoff.value, value != NO_SCORE)
-    return np.greater_equal(value, cutoff.value)
+        below: Flags = (value <= cutoff.value) & (value != NO_SCORE)
+        return below
+    above: Flags = value >= cutoff.value
+    return above
 
 
-def _score_chunk(plan: Plan, answers: Bytes, out: BatchScores) -> None:
+def _score_chunk(plan: Plan, answers: Bytes, out: BatchScores, *, trusted: bool) -> None:
     chunk = _Chunk(plan, answers)
+    if not trusted:
+        _refuse_unknown(chunk)
     done: dict[str, tuple[Numbers, Bytes]] = {}
     for each in plan.scores:
         score = each.score
@@ -533,37 +584,24 @@ def _score_chunk(plan: Plan, answers: Bytes, out: BatchScores) -> None:
     _judge(chunk, done, out)
 
 
-def check_answers(instrument: Instrument, answers: Bytes) -> None:
-    """Refuse a matrix of the wrong shape, or with a value that is no answer of its item.
-
-    Raises ValueError naming the items; never the values.
-    """
-    plan = plan_of(instrument)
-    if answers.ndim != 2 or answers.shape[0] != plan.k or answers.dtype != np.int8:
-        raise ValueError(f"{instrument.code}: answers must be int8, {plan.k} items × sheets")
-    for start in range(0, answers.shape[1], plan.chunk):
-        chunk = answers[:, start : start + plan.chunk]
-        if all(_is_allowed(chunk, rows, values) for rows, values in plan.allowed):
-            continue
-        bad = [
-            i.key
-            for i, row in zip(instrument.items, chunk, strict=True)
-            if not _is_allowed_row(row, i.values)
-        ]
-        raise ValueError(f"{instrument.code}: a value of item {', '.join(bad)} is not one of its answers")
+def _refuse_unknown(chunk: _Chunk) -> None:
+    """ValueError naming the items (never the values) of which a sheet holds something that is no answer."""
+    if all(_is_allowed(chunk, rows, values) for rows, values in chunk.plan.allowed):
+        return
+    instrument = chunk.plan.instrument
+    pairs = zip(instrument.items, chunk.answers, strict=True)
+    bad = [item.key for item, row in pairs if not np.isin(row, (*item.values, MISSING)).all()]
+    raise ValueError(f"{instrument.code}: item {', '.join(bad)} holds a value that is not one of its answers")
 
 
-def _is_allowed(chunk: Bytes, rows: Rows, values: tuple[int, ...]) -> bool:
-    block = chunk[rows] if isinstance(rows, slice) else chunk[list(rows)]
-    if values[-1] - values[0] + 1 != len(values):
-        return _is_allowed_row(block, values)
-    return bool(block.max() <= values[-1]) and np.count_nonzero(block < values[0]) == np.count_nonzero(
-        block == MISSING
-    )
-
-
-def _is_allowed_row(row: Bytes, values: tuple[int, ...]) -> bool:
-    return bool(np.isin(row, (*values, MISSING)).all())
+def _is_allowed(chunk: _Chunk, rows: Rows, values: tuple[int, ...]) -> bool:
+    where = rows if isinstance(rows, slice) else list(rows)
+    block = chunk.answers[where]
+    if values != tuple(range(values[-1] + 1)):
+        return bool(np.isin(block, (*values, MISSING)).all())
+    # Answers are 0 to m. Read without sign, all that is above m must be the mark for missing.
+    above = np.count_nonzero(block.view(np.uint8) > values[-1])
+    return bool(above == np.count_nonzero(chunk.absent[where]))
 
 
 def _empty(plan: Plan, n: int) -> BatchScores:
@@ -599,17 +637,16 @@ def _part(whole: BatchScores, where: slice) -> BatchScores:
     )
 
 
-def run(plan: Plan, answers: Bytes) -> BatchScores:
-    """Score a matrix that holds answers of the instrument only."""
+def run(plan: Plan, answers: Bytes, *, trusted: bool = False) -> BatchScores:
+    """Score a matrix. ``trusted``: it holds nothing but answers of the instrument, so nobody looks again."""
     n = answers.shape[1]
     out = _empty(plan, n)
-    if n <= plan.chunk:
-        if n:
-            _score_chunk(plan, answers, out)
+    if 0 < n <= plan.chunk:
+        _score_chunk(plan, answers, out, trusted=trusted)
         return out
     for start in range(0, n, plan.chunk):
         where = slice(start, start + plan.chunk)
-        _score_chunk(plan, np.ascontiguousarray(answers[:, where]), _part(out, where))
+        _score_chunk(plan, np.ascontiguousarray(answers[:, where]), _part(out, where), trusted=trusted)
     return out
 
 
@@ -618,5 +655,7 @@ def score_batch(instrument: Instrument, answers: Bytes) -> BatchScores:
 
     Raises ValueError for a wrong shape or a value that is not one of its item's answers.
     """
-    check_answers(instrument, answers)
-    return run(plan_of(instrument), answers)
+    plan = plan_of(instrument)
+    if answers.ndim != 2 or answers.shape[0] != plan.k or answers.dtype != np.int8:
+        raise ValueError(f"{instrument.code}: answers must be int8, {plan.k} items × sheets")
+    return run(plan, answers)

@@ -93,7 +93,7 @@ def score(instrument: Instrument, sheet: AnswerSheet, conditions: SheetCondition
     """Score one sheet. ``conditions`` say how it was filled in; they can make it doubtful, never invalid."""
     plan = plan_of(instrument)
     answers = np.frombuffer(sheet.packed(), dtype=np.int8).reshape(plan.k, 1)
-    batch = run(plan, answers)
+    batch = run(plan, answers, trusted=True)  # the sheet was read strictly
     by_key = sheet.as_mapping(instrument)
     missing = frozenset(key for key, value in by_key.items() if value is None)
     not_asked = _not_asked(instrument, by_key) if missing else frozenset()
