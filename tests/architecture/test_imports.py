@@ -29,6 +29,7 @@ BREACHES: dict[str, tuple[str, str]] = {
     "pdf": ("referral/queries/breach_pdf.py", "import weasyprint"),
     "spreadsheets": ("api/cli/breach_spreadsheets.py", "import openpyxl"),
     "tokens": ("api/web/breach_tokens.py", "import jwt"),
+    "outgoing": ("referral/actions/breach_outgoing.py", "import httpx2"),
     "catalogues": ("api/web/breach_catalogues.py", "import babel"),
 }
 
