@@ -5,7 +5,6 @@ Pure: values in, frozen values out. ``facts`` says what is known, ``library`` re
 """
 
 from referral.planning.draft import (
-    ParkedAction,
     PlanDraft,
     PlannedAction,
     ReferralNeed,
@@ -35,7 +34,6 @@ __all__ = [
     "AreaFinding",
     "Component",
     "Menu",
-    "ParkedAction",
     "PlanDraft",
     "PlanFacts",
     "PlanRules",

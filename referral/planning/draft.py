@@ -59,15 +59,6 @@ class PlannedAction:
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedAction:
-    """A line left for the next review (R-Q2)."""
-
-    component: str
-    rule: str
-    because: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Skipped:
     """A component that was asked for and not taken; ``by``: the rule that kept it out."""
 
@@ -102,12 +93,12 @@ class PlanDraft:
     ``need`` says how urgent a referral the facts ask for. ``referral`` is the one to draft: the need, unless a
     referral is open or the child is in care. Then ``update_only`` is true (R-L2): an unsent draft takes on the
     need's urgency if that is higher, a facility that has the child gets an update, and ``tasks`` asks for the
-    plan to be reviewed the same day. ``guardian_blocked``: nothing may go to a guardian by itself.
+    plan to be reviewed the same day. ``parked`` waits for the next review (R-Q2). ``guardian_blocked``: nothing may go to a guardian by itself.
     """
 
     working_tier: Tier
     actions: tuple[PlannedAction, ...]
-    parked: tuple[ParkedAction, ...]
+    parked: tuple[PlannedAction, ...]
     gaps: tuple[ServiceGap, ...]
     skipped: tuple[Skipped, ...]
     need: ReferralNeed | None
@@ -395,7 +386,7 @@ def _need(work: _Work) -> ReferralNeed | None:
 # --- What R-Q2 and R-Q3 leave, and what people are asked to do -------------------------------------------
 
 
-def _capped(work: _Work) -> tuple[list[PlannedAction], tuple[ParkedAction, ...]]:
+def _capped(work: _Work) -> tuple[list[PlannedAction], tuple[PlannedAction, ...]]:
     """R-Q2. Safety fills the places first and is never parked; then the order of the rules."""
     kept: set[str] = set()
     filled = dict.fromkeys(work.rules.caps, 0)
@@ -412,7 +403,7 @@ def _capped(work: _Work) -> tuple[list[PlannedAction], tuple[ParkedAction, ...]]
         if bucket in filled:
             filled[bucket] += 1
     parked = tuple(
-        ParkedAction(action.component, action.rule, action.because)
+        replace(action, status=ActionStatus.PARKED)
         for action in work.chosen.values()
         if action.component not in kept
     )
@@ -469,7 +460,7 @@ def _used(
     *,
     update_only: bool,
     actions: Iterable[PlannedAction],
-    parked: tuple[ParkedAction, ...],
+    parked: tuple[PlannedAction, ...],
 ) -> tuple[str, ...]:
     """The rules that had a say, in the order in which they are printed."""
     said = (
