@@ -71,7 +71,10 @@ class _Sheet:
     def rows(self, mac_days: bool) -> Iterator[RowCells]:
         """The rows that hold anything, with their Excel numbers."""
         marks = _by_row(self.text.marks)
-        for number, values in enumerate(self.values[self.heading_row + 1 :], start=self.heading_row + 1):
+        # A formula without a stored result is no value: the last rows may hold nothing else.
+        end = max(len(self.values), *(number + 1 for number in marks)) if marks else len(self.values)
+        for number in range(self.heading_row + 1, end):
+            values = self.values[number] if number < len(self.values) else ()
             if number in marks or not all(map(is_blank, values)):
                 yield RowCells(
                     sheet=self.text.name,
