@@ -1,4 +1,4 @@
-code = "asq"
+about = "asq"
 
 
 def test_asq_four_times_no_is_negative_and_item_5_is_not_asked(spec):

@@ -1,4 +1,4 @@
-code = "gad7"
+about = "gad7"
 
 
 def test_gad7_bands_begin_at_5_10_and_15(spec):

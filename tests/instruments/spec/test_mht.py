@@ -1,4 +1,4 @@
-code = "mht"
+about = "mht"
 
 HONEST = dict.fromkeys((82, 84, 86, 88, 90, 92, 94, 96, 98, 100), 0)
 IMPULSIVE = (81, 83, 85, 87, 89, 91, 93, 95, 97, 99)

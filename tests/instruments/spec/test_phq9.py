@@ -1,6 +1,6 @@
 from instruments import SheetConditions
 
-code = "phq9"
+about = "phq9"
 
 
 def test_phq9_bands_begin_at_5_10_15_and_20(spec):

@@ -1,4 +1,4 @@
-code = "phq_a"
+about = "phq_a"
 
 
 def test_phq_a_bands_begin_at_5_10_15_and_20(spec):

@@ -1,4 +1,4 @@
-codes = ("sdq_s", "sdq_p", "sdq_t")
+about = "sdq"
 
 # Everything answered towards no difficulty: reversed items "certainly true", the others "not true".
 CALM = {7: 2, 11: 2, 14: 2, 21: 2, 25: 2, 1: 2, 4: 2, 9: 2, 17: 2, 20: 2}
