@@ -33,7 +33,9 @@ def check_sendable(
     if status is ReferralStatus.GUARDIAN_REFUSED:
         raise PolicyViolation("The guardian has refused. Talk again, or record a changed answer first.")
     if not consent_given:
-        raise PolicyViolation("There is no consent to give data to a facility. Ask the guardian and record the answer.")
+        raise PolicyViolation(
+            "There is no consent to give data to a facility. Ask the guardian and record the answer."
+        )
 
 
 def can_send(
@@ -56,7 +58,9 @@ def can_send(
 def check_answerable(urgency: Urgency, *, declining: bool, better_place: str) -> None:
     """An emergency is accepted, or accepted and passed on; whoever declines names a better place or says none."""
     if declining and urgency is Urgency.EMERGENCY:
-        raise PolicyViolation("An emergency cannot be declined. Accept it, or accept and pass on with escort and place.")
+        raise PolicyViolation(
+            "An emergency cannot be declined. Accept it, or accept and pass on with escort and place."
+        )
     if declining and not better_place.strip():
         raise PolicyViolation("Name a better place, or say that there is none.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from random import SystemRandom
 from uuid import UUID
@@ -10,14 +9,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from instruments import Grade
 from referral import deadlines
 from referral.actions import tasks
 from referral.models.case import Case, CaseStatusChange, TierChange
 from referral.queries.people import People
-from referral.states import CASE_TRANSITIONS, check_transition
-from referral.terms import CaseStatus, Custody, Origin, TaskKind, Tier
-from risk_model import Level, worst_level
+from referral.queries.signals import Signal
+from referral.states import CASE_TRANSITIONS, CLOSING_FROM, check_transition
+from referral.terms import CaseStatus, ClosingReason, Custody, Origin, TaskKind, Tier
+from risk_model import worst_level
 from screening import access
 from screening.access import May, Part
 from screening.core import audit
@@ -30,23 +29,6 @@ from screening.core.form_number import new_form_number
 from screening.models.child import AccessGrant, Child
 
 _RANDOM = SystemRandom()
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """What asks for a person: a screen result, or a critical answer seen while a file was staged.
-
-    ``trigger_id`` is the result or the sighting. ``probability`` is absent where the model had nothing to say.
-    """
-
-    child_id: UUID
-    level: Level
-    grade: Grade | None
-    trigger: str
-    trigger_id: UUID
-    severe: bool = False
-    probability: float | None = None
-    doubtful: bool = False
 
 
 def find_open(session: Session, *, child_id: UUID, custody: Custody = Custody.SCHOOL) -> Case | None:
@@ -200,7 +182,9 @@ def countersign(session: Session, *, actor: Actor, case: Case, now: datetime) ->
     if change.changed_by == actor.account_id:
         raise PolicyViolation("Nobody signs their own decision.")
     change.countersigned_by = actor.account_id
-    tasks.settle(session, actor=actor, kind=TaskKind.TIER_SIGN, subject_id=case.id, decision="signed", now=now)
+    tasks.settle(
+        session, actor=actor, kind=TaskKind.TIER_SIGN, subject_id=case.id, decision="signed", now=now
+    )
     audit.record(
         session,
         actor=actor,
@@ -210,6 +194,15 @@ def countersign(session: Session, *, actor: Actor, case: Case, now: datetime) ->
         subject_id=case.id,
         detail={"signed": True},
     )
+
+
+def close(session: Session, *, actor: Actor, case: Case, reason: ClosingReason, now: datetime) -> None:
+    """销号 with its reason; every line still open on the case ends with it."""
+    if case.status not in CLOSING_FROM[reason]:
+        raise PolicyViolation("The case cannot be closed for this reason now.")
+    move(session, actor=actor, case=case, to=CaseStatus.CLOSED, reason=reason.value, now=now)
+    case.closed_at, case.closed_by = now, actor.account_id
+    tasks.settle_case(session, actor=actor, case_id=case.id, decision=reason.value, now=now)
 
 
 def grant(
@@ -247,7 +240,12 @@ def end_grants(session: Session, *, actor: Actor, reason_id: UUID, now: datetime
     ):
         row.ended_at = now
         audit.record(
-            session, actor=actor, event=AuditEvent.GRANT_END, at=now, child_id=row.child_id, subject_id=reason_id
+            session,
+            actor=actor,
+            event=AuditEvent.GRANT_END,
+            at=now,
+            child_id=row.child_id,
+            subject_id=reason_id,
         )
 
 

@@ -210,9 +210,7 @@ def stand_down(
         TaskKind.CRISIS_REPORT,
         TaskKind.CRISIS_STAND_DOWN,
     ):
-        tasks.settle(
-            session, actor=actor, kind=kind, subject_id=episode.id, decision="stood_down", now=now
-        )
+        tasks.settle(session, actor=actor, kind=kind, subject_id=episode.id, decision="stood_down", now=now)
 
 
 def _step(
@@ -246,5 +244,3 @@ def _step(
         subject_id=episode.id,
         detail={"step": step.value, "result": result.value},
     )
-
-

@@ -16,7 +16,9 @@ from screening.core import outbox
 TOPIC = "notice.send"
 
 
-def ring(session: Session, *, task: Task, step: int, whom: Iterable[UUID], urgent: bool, now: datetime) -> None:
+def ring(
+    session: Session, *, task: Task, step: int, whom: Iterable[UUID], urgent: bool, now: datetime
+) -> None:
     """Ring one step of one task once: again is nothing (requirement RL6)."""
     rung = session.scalars(
         select(TaskRing.id).where(TaskRing.task_id == task.id, TaskRing.step == step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import SystemRandom
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from referral.actions import cases, notices, tasks
 from referral.disclosure import NoteContent
 from referral.models.case import Case
 from referral.models.referral import Referral, ReferralStatusChange
+from referral.models.task import Task
 from referral.planning import ReferralNeed
 from referral.policies import check_answerable, check_sendable
 from referral.queries.facilities import choose_for
@@ -60,10 +61,10 @@ def draft_or_update(
         referral = _draft(session, actor, case, child, need, now)
     elif referral.sent_at is None:
         if need.urgency.rank > referral.urgency.rank:
-            referral.urgency, referral.why = need.urgency, need.why
+            referral.urgency, referral.why = need.urgency, _why(need)
         make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
     else:
-        _ask_update(session, actor, case, referral, now)
+        ask_update(session, actor=actor, case=case, now=now)
     return referral
 
 
@@ -78,7 +79,7 @@ def _draft(
         facility_id=choice.facility_id,
         kind=ReferralKind.REFERRAL,
         urgency=need.urgency,
-        why=need.why,
+        why=_why(need),
         status=ReferralStatus.DRAFT,
         drafted_at=now,
     )
@@ -125,9 +126,21 @@ def make_note(
     _task(session, actor, case, TaskKind.NOTE_OVERDUE, referral.id, now + NOTE_WITHIN, None, now)
 
 
-def _ask_update(session: Session, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
-    due = china().closing(china().next_working_day(local_day(now)))
-    _task(session, actor, case, TaskKind.REFERRAL_UPDATE, referral.id, due, None, now)
+def ask_update(session: Session, *, actor: Actor, case: Case, now: datetime) -> None:
+    """R-L2: a facility has the child already. It is told what is new; nothing is referred twice."""
+    referral = find_open(session, case_id=case.id)
+    if referral is not None:
+        due = end_of_next_working_day(local_day(now))
+        _task(session, actor, case, TaskKind.REFERRAL_UPDATE, referral.id, due, None, now)
+
+
+def end_of_next_working_day(day: date) -> datetime:
+    """When the office closes on the next working day."""
+    return china().closing(china().next_working_day(day))
+
+
+def _why(need: ReferralNeed) -> str:
+    return ",".join(need.why)[:120]
 
 
 def write_words(
@@ -154,6 +167,34 @@ def write_words(
 def compose(session: Session, *, referral: Referral, case: Case, now: datetime) -> NoteContent:
     """What stands on the note now."""
     return disclosure.compose(note_inputs(session, referral=referral, case=case, now=now))
+
+
+def consent_stands(session: Session, *, child: Child) -> bool:
+    """Whether ``share_facility`` is given."""
+    consent = current_consent(session, child_id=child.id, purpose=Purpose.SHARE_FACILITY)
+    return consent is not None and consent.status is ConsentStatus.GIVEN
+
+
+def ask_guardian(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
+    """待监护人同意: somebody has to ask, by a day."""
+    if referral.status is ReferralStatus.DRAFT:
+        _move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
+    due = deadlines.due("T11", referral.urgency, now, china())
+    _task(session, actor, case, TaskKind.GUARDIAN_AGREEMENT, referral.id, due, "T11", now)
+
+
+def withdraw(session: Session, *, actor: Actor, referral: Referral, reason: str, now: datetime) -> None:
+    """Take a referral back before the child has been to the facility."""
+    access.check_may(actor, May.SEND_REFERRAL)
+    _move(session, actor, referral, ReferralStatus.WITHDRAWN, reason, None, now)
+    cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
+    for kind in (
+        TaskKind.REFERRAL_SEND,
+        TaskKind.REFERRAL_ANSWER,
+        TaskKind.NOTE_OVERDUE,
+        TaskKind.APPOINTMENT,
+    ):
+        _settle(session, actor, kind, referral, "withdrawn", now)
 
 
 def guardian_answered(
@@ -199,7 +240,9 @@ def send(
     referral.legal_basis = basis
     referral.consent_id = consent.id if consent is not None and given else None
     if escort:
-        referral.words = json.dumps({**json.loads(referral.words or "{}"), "escort": escort}, ensure_ascii=False)
+        referral.words = json.dumps(
+            {**json.loads(referral.words or "{}"), "escort": escort}, ensure_ascii=False
+        )
     _leave(session, actor, case, child, referral, now)
 
 
@@ -469,7 +512,7 @@ def _task(
     due_at: datetime,
     clock: str | None,
     now: datetime,
-) -> tasks.Task:
+) -> Task:
     return tasks.require(
         session,
         actor=actor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -46,6 +46,7 @@ def require(
             clock=clock,
             opened_at=now,
             due_at=due_at,
+            next_ring_at=first_ring(kind, now, due_at),
             reason=reason,
         )
         session.add(task)
@@ -60,7 +61,8 @@ def require(
         )
         return task
     if due_at < task.due_at:
-        task.due_at, task.clock, task.step = due_at, clock, 0
+        task.due_at, task.clock = due_at, clock
+        task.next_ring_at = first_ring(kind, now, due_at)
     if task.case_id is None:
         task.case_id = case_id
     return task
@@ -88,6 +90,15 @@ def settle_case(session: Session, *, actor: Actor, case_id: UUID, decision: str,
         _finish(session, actor, task, decision, None, now)
 
 
+# Danger that nobody has taken rings again after this long (domain guide §4, T01–T05).
+FIRST_CRISIS_RING = timedelta(minutes=5)
+
+
+def first_ring(kind: TaskKind, opened_at: datetime, due_at: datetime) -> datetime:
+    """When a task rings for the first time if nobody acts."""
+    return opened_at + FIRST_CRISIS_RING if kind is TaskKind.CRISIS_ACKNOWLEDGE else due_at
+
+
 # These end only by the event they wait for, never by a tick on a list.
 BY_EVENT = frozenset(
     {
@@ -107,7 +118,9 @@ BY_EVENT = frozenset(
 )
 
 
-def finish(session: Session, *, actor: Actor, task: Task, decision: str, reason: str | None, now: datetime) -> None:
+def finish(
+    session: Session, *, actor: Actor, task: Task, decision: str, reason: str | None, now: datetime
+) -> None:
     """A person decides a task from the list. Raises when it is not theirs, or ends only by its event."""
     if actor.account_id not in (task.owner_id, task.backup_id):
         raise NotPermitted

@@ -73,3 +73,17 @@ class PlanAction(Base):
     because: Mapped[list[str]] = mapped_column(Json)
     who: Mapped[str] = mapped_column(String(40))
     review_on: Mapped[date | None]
+
+
+class ComponentOffer(Base):
+    """A component of the library that is really on offer at an organisation: a live skill and a slot (R-Q1)."""
+
+    __tablename__ = "component_offer"
+    __table_args__ = (UniqueConstraint("organisation_id", "component", "valid_from"),)
+
+    organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"))
+    component: Mapped[str] = mapped_column(String(12))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+    recorded_by: Mapped[UUID | None]

@@ -46,6 +46,7 @@ class Task(Base):
     opened_at: Mapped[datetime] = mapped_column(Instant)
     due_at: Mapped[datetime] = mapped_column(Instant)
     step: Mapped[int] = mapped_column(default=0)
+    next_ring_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
     decision: Mapped[str | None] = mapped_column(String(40))
     reason: Mapped[str | None] = mapped_column(String(200))
     done_at: Mapped[datetime | None] = mapped_column(Instant)

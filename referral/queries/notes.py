@@ -33,7 +33,11 @@ def note_inputs(session: Session, *, referral: Referral, case: Case, now: dateti
     guardian = _last(session, child)
     enrolment = child.enrolment
     seen = has_been_seen(session, case=case)
-    grade = grades.grade_on(grades.Stage(enrolment.stage), enrolment.cohort, local_day(now)) if enrolment else None
+    grade = (
+        grades.grade_on(grades.Stage(enrolment.stage), enrolment.cohort, local_day(now))
+        if enrolment
+        else None
+    )
     sender = session.get(Account, referral.sent_by) if referral.sent_by else None
     return NoteInputs(
         form_no=referral.form_no,
@@ -64,7 +68,10 @@ def note_inputs(session: Session, *, referral: Referral, case: Case, now: dateti
 
 def has_been_seen(session: Session, *, case: Case) -> bool:
     """Whether a person has held a second assessment in this case."""
-    return session.scalars(select(Assessment.id).where(Assessment.case_id == case.id).limit(1)).first() is not None
+    return (
+        session.scalars(select(Assessment.id).where(Assessment.case_id == case.id).limit(1)).first()
+        is not None
+    )
 
 
 def _words(referral: Referral) -> dict[str, Any]:
@@ -76,7 +83,7 @@ def _last(session: Session, child: Child) -> Guardian | None:
     return known[-1] if known else None
 
 
-def _facility(session: Session, referral: Referral) -> dict[str, str]:
+def _facility(session: Session, referral: Referral) -> dict[str, Any]:
     if referral.facility_id is None:
         return {"to_facility": ""}
     facility = session.scalars(
@@ -85,10 +92,14 @@ def _facility(session: Session, referral: Referral) -> dict[str, str]:
     name = session.get_one(Organisation, referral.facility_id).name
     if facility is None:
         return {"to_facility": name}
-    return {"to_facility": name, "to_department": facility.department, "to_person": facility.contact_name or ""}
+    return {
+        "to_facility": name,
+        "to_department": facility.department,
+        "to_person": facility.contact_name or "",
+    }
 
 
-def _contact(session: Session, case: Case, school: Organisation, now: datetime) -> dict[str, str]:
+def _contact(session: Session, case: Case, school: Organisation, now: datetime) -> dict[str, Any]:
     """The name at school and a number that is answered day and night: the duty phone where there is one."""
     owner = session.get_one(Account, case.owner_id)
     duty = on_duty(session, organisation_id=school.id, at=now)
@@ -134,7 +145,7 @@ def _lines(session: Session, child: Child) -> tuple[ScreeningLine, ...]:
         .join(Administration, Administration.id == ScreenResult.administration_id)
         .where(ScreenResult.child_id == child.id, Administration.voided_at.is_(None))
         .order_by(Administration.administered_on.desc(), Administration.recorded_at.desc())
-    ).tuples()
+    )
     newest: dict[str, ScreeningLine] = {}
     for result, administration in rows:
         if administration.instrument not in newest:
@@ -154,5 +165,3 @@ def _line(result: ScreenResult, administration: Administration) -> ScreeningLine
         validity=administration.validity.value,
         asks_about_safety=result.asks_about_safety,
     )
-
-

@@ -50,9 +50,13 @@ def people_of(session: Session, *, organisation: Organisation, now: datetime) ->
         for role in _AREA_CHAIN:
             chain += [a.id for a in holders(session, role=role, organisation_id=area.id, today=today)]
     duty = [entry.account_id for entry in on_duty(session, organisation_id=organisation.id, at=now)]
-    duty += [entry.account_id for area in above[1:] for entry in on_duty(session, organisation_id=area.id, at=now)]
+    duty += [
+        entry.account_id for area in above[1:] for entry in on_duty(session, organisation_id=area.id, at=now)
+    ]
     if not chain:
-        raise PolicyViolation("Nobody holds a post at this school or above it, so nobody could answer for a child.")
+        raise PolicyViolation(
+            "Nobody holds a post at this school or above it, so nobody could answer for a child."
+        )
     return People(organisation.id, _once(chain), _once(duty), county)
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
-from instruments import AnswerSheet, Instrument, Scores, SheetConditions, catalogue, score
+from instruments import AnswerSheet, Instrument, Scores, SheetConditions, score
 from risk_model import LevelRules, day_one
 from screening import access, policies, results
 from screening.core import audit
@@ -210,10 +210,3 @@ def _adopt(session: Session, administration: Administration, known: _Known) -> b
         .values(adopted_by=administration.id)
     )
     return True
-
-
-def open_answers(session: Session, administration: Administration) -> AnswerSheet:
-    """The answers as they were given."""
-    keyring: Keyring = session.info["keyring"]
-    data = keyring.open(administration.answers_place, administration.answers_sealed)
-    return AnswerSheet.unpack(catalogue().get(administration.instrument), data, administration.layout)

@@ -59,7 +59,8 @@ OTHER_CHILD = "This 学号 belongs to a child with another 姓名. Nothing was c
 
 
 def _new(session: Session, actor: Actor, organisation_id: UUID, row: RosterRow, now: datetime) -> Child:
-    assert row.sex and row.birth_date and row.grade and row.class_name  # a row without errors has them
+    if row.sex is None or row.birth_date is None or row.grade is None or row.class_name is None:
+        raise ValueError("a roster row with errors is not enrolled")
     today = local_day(now)
     child = Child(
         organisation_id=organisation_id,

@@ -129,7 +129,13 @@ def record(
 
 
 def record_list(
-    session: Session, *, actor: Actor, event: AuditEvent, at: datetime, children: Iterable[UUID], detail: dict[str, Any]
+    session: Session,
+    *,
+    actor: Actor,
+    event: AuditEvent,
+    at: datetime,
+    children: Iterable[UUID],
+    detail: dict[str, Any],
 ) -> None:
     """One row for a list that was shown, with the ids of the children on it (requirement AD1)."""
     ids = sorted({str(child) for child in children})
@@ -137,8 +143,17 @@ def record_list(
 
 
 def _body(row: AuditRow) -> bytes:
-    fields = [row.at.isoformat(), row.event.value, row.account_id, row.on_behalf_of, row.child_id, row.subject_id]
-    text = json.dumps([str(row.id), *(None if f is None else str(f) for f in fields), row.detail], sort_keys=True)
+    fields = [
+        row.at.isoformat(),
+        row.event.value,
+        row.account_id,
+        row.on_behalf_of,
+        row.child_id,
+        row.subject_id,
+    ]
+    text = json.dumps(
+        [str(row.id), *(None if f is None else str(f) for f in fields), row.detail], sort_keys=True
+    )
     return text.encode()
 
 
@@ -183,7 +198,8 @@ def verify(session: Session) -> Verdict:
 
 def _pairs(session: Session) -> Iterator[tuple[AuditSeal, AuditRow | None]]:
     statement = (
-        select(AuditSeal, AuditRow).outerjoin(AuditRow, AuditRow.id == AuditSeal.row_id).order_by(AuditSeal.seq)
+        select(AuditSeal, AuditRow)
+        .outerjoin(AuditRow, AuditRow.id == AuditSeal.row_id)
+        .order_by(AuditSeal.seq)
     )
-    for seal, row in session.execute(statement.execution_options(yield_per=1000)):
-        yield seal, row
+    yield from session.execute(statement.execution_options(yield_per=1000))

@@ -159,7 +159,8 @@ def _hold(path: Path) -> TextIO:
         pid = lock.read().strip() or "?"
         lock.close()
         raise Unavailable(
-            "The database is in use by the running service (process {pid}). Stop it first, or use its pages.", pid=pid
+            "The database is in use by the running service (process {pid}). Stop it first, or use its pages.",
+            pid=pid,
         ) from taken
     lock.truncate(0)
     lock.write(str(os.getpid()))
@@ -171,10 +172,15 @@ def _sqlite(url: str, *, readers: bool) -> Engine:
     path = Path(str(make_url(url).database))
     if readers:
         address = f"sqlite+pysqlite:///file:{path}?mode=ro&uri=true"
-        engine = create_engine(address, connect_args={"check_same_thread": False}, pool_size=8, max_overflow=8)
+        engine = create_engine(
+            address, connect_args={"check_same_thread": False}, pool_size=8, max_overflow=8
+        )
     else:
         engine = create_engine(
-            f"sqlite+pysqlite:///{path}", connect_args={"check_same_thread": False}, pool_size=1, max_overflow=0
+            f"sqlite+pysqlite:///{path}",
+            connect_args={"check_same_thread": False},
+            pool_size=1,
+            max_overflow=0,
         )
 
     @event.listens_for(engine, "connect")

@@ -52,6 +52,11 @@ def remember(
     digest = hashlib.sha256(body).digest()
     session.add(
         IdempotencyKey(
-            account_id=account_id, route=route, key=key, body_sha256=digest, subject_id=subject_id, created_at=now
+            account_id=account_id,
+            route=route,
+            key=key,
+            body_sha256=digest,
+            subject_id=subject_id,
+            created_at=now,
         )
     )

@@ -41,7 +41,13 @@ class OutboxMessage(Base):
 
 
 def publish(
-    session: Session, *, topic: str, payload: dict[str, Any], purpose: str, now: datetime, urgent: bool = False
+    session: Session,
+    *,
+    topic: str,
+    payload: dict[str, Any],
+    purpose: str,
+    now: datetime,
+    urgent: bool = False,
 ) -> None:
     """Add a message to this transaction. ``payload`` values are ids as text or numbers."""
     session.add(
@@ -101,5 +107,7 @@ def put_back(session: Session, message_id: UUID, *, now: datetime, error: str) -
 
 def count_waiting(session: Session) -> int:
     """How many messages are neither finished nor dead."""
-    statement = select(func.count()).where(OutboxMessage.finished_at.is_(None), OutboxMessage.dead_at.is_(None))
+    statement = select(func.count()).where(
+        OutboxMessage.finished_at.is_(None), OutboxMessage.dead_at.is_(None)
+    )
     return session.scalar(statement) or 0

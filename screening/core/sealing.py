@@ -88,7 +88,9 @@ def write_keys(path: Path, keyring: Keyring) -> None:
 def read_keys(path: Path) -> Keyring:
     """The keyring stored at ``path``. Raises :class:`KeysRefused` in words an operator can act on."""
     if not path.is_file():
-        raise KeysRefused(f"key file {path.name} is missing; `xinqiao db init` makes one, a restore needs the old one")
+        raise KeysRefused(
+            f"key file {path.name} is missing; `xinqiao db init` makes one, a restore needs the old one"
+        )
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeysRefused(f"key file {path.name} can be read by others; run chmod 600 on it")
     try:

@@ -129,6 +129,5 @@ def keyring_of(thing: object) -> Keyring:
     session = object_session(thing)
     if session is None:
         raise RuntimeError("a sealed cell is opened inside a session")
-    keyring = session.info["keyring"]
-    assert isinstance(keyring, Keyring)
+    keyring: Keyring = session.info["keyring"]
     return keyring

@@ -1,0 +1,71 @@
+"""Facilities as options for routing, and the choice for one child."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from referral.models.referral import ChannelAgreement, Facility, Referral
+from referral.routing import Choice, FacilityOption, RoutingFacts, choose_facility
+from referral.terms import Urgency
+from screening.core.clock import age_on, local_day
+from screening.models.child import Child
+from screening.models.organisation import Organisation
+from screening.queries.campaigns import district_of
+
+_EVERYDAY = frozenset({Urgency.ROUTINE, Urgency.URGENT})
+WEEK = timedelta(days=7)
+
+
+def choose_for(session: Session, *, child: Child, urgency: Urgency, now: datetime) -> Choice:
+    """The facility for this child by district, age and open slots."""
+    school = session.get_one(Organisation, child.organisation_id)
+    facts = RoutingFacts(
+        district=district_of(session, school).path,
+        age=age_on(child.birth_date, local_day(now)),
+        urgency=urgency,
+        today=local_day(now),
+    )
+    return choose_facility(facts, facility_options(session, now=now))
+
+
+def facility_options(session: Session, *, now: datetime) -> list[FacilityOption]:
+    """Every facility that is known, with the districts that agreed a channel with it and its open slots."""
+    agreements: dict[object, list[tuple[str, ChannelAgreement]]] = {}
+    for agreement, path in session.execute(
+        select(ChannelAgreement, Organisation.path).join(
+            Organisation, Organisation.id == ChannelAgreement.district_id
+        )
+    ):
+        agreements.setdefault(agreement.facility_id, []).append((path, agreement))
+    asked = _asked_this_week(session, now)
+    options = []
+    for facility, name in session.execute(
+        select(Facility, Organisation.name).join(Organisation, Organisation.id == Facility.organisation_id)
+    ):
+        known = agreements.get(facility.organisation_id, [])
+        options.append(
+            FacilityOption(
+                id=facility.organisation_id,
+                name=name,
+                districts=tuple(path for path, _ in known),
+                age_min=facility.age_min,
+                age_max=facility.age_max,
+                open_slots=max(0, facility.weekly_slots - asked.get(facility.organisation_id, 0)),
+                urgencies=_EVERYDAY | ({Urgency.EMERGENCY} if facility.takes_emergencies else set()),
+                agreement_until=max((agreement.valid_to for _, agreement in known), default=None),
+            )
+        )
+    return options
+
+
+def _asked_this_week(session: Session, now: datetime) -> dict[object, int]:
+    """How many first appointments each facility has been asked for in the last seven days, drafts included."""
+    rows = session.execute(
+        select(Referral.facility_id, func.count())
+        .where(Referral.drafted_at >= now - WEEK, Referral.facility_id.is_not(None))
+        .group_by(Referral.facility_id)
+    )
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,69 @@
+"""Screen results of a child, and the answers behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from instruments import AnswerSheet, CriticalAnswer, catalogue, critical_items, read_critical
+from screening.access import May, check_may, visible_child_ids
+from screening.core import audit
+from screening.core.actor import Actor
+from screening.core.audit import AuditEvent
+from screening.core.sealing import Keyring
+from screening.models.administration import Administration
+from screening.models.result import ScreenResult
+
+
+def results_of(session: Session, *, child_id: UUID) -> Sequence[ScreenResult]:
+    """Every result of sheets that are not void, the newest sheet first. For decisions, not for pages."""
+    return session.scalars(
+        select(ScreenResult)
+        .join(Administration, Administration.id == ScreenResult.administration_id)
+        .where(ScreenResult.child_id == child_id, Administration.voided_at.is_(None))
+        .options(joinedload(ScreenResult.administration))
+        .order_by(Administration.administered_on.desc(), Administration.recorded_at.desc())
+    ).all()
+
+
+def list_results(session: Session, *, actor: Actor, child_id: UUID, now: datetime) -> Sequence[ScreenResult]:
+    """A child's course for a page; needs the right to read scores, and the reading is recorded."""
+    check_may(actor, May.READ_SCORES)
+    rows = session.scalars(
+        select(ScreenResult)
+        .join(Administration, Administration.id == ScreenResult.administration_id)
+        .where(ScreenResult.child_id == child_id, Administration.voided_at.is_(None))
+        .where(ScreenResult.child_id.in_(visible_child_ids(actor)))
+        .options(joinedload(ScreenResult.administration))
+        .order_by(Administration.administered_on.desc(), Administration.recorded_at.desc())
+    ).all()
+    if rows:
+        audit.record(session, actor=actor, event=AuditEvent.RESULT_READ, at=now, child_id=child_id)
+    return rows
+
+
+def newest_results(results: Sequence[ScreenResult]) -> list[ScreenResult]:
+    """The newest of each instrument and informant, of a list with the newest first."""
+    newest: dict[tuple[str, str], ScreenResult] = {}
+    for result in results:
+        newest.setdefault((result.administration.instrument, result.administration.informant), result)
+    return list(newest.values())
+
+
+def answers_of(session: Session, administration: Administration) -> AnswerSheet:
+    """The answers as they were given."""
+    keyring: Keyring = session.info["keyring"]
+    data = keyring.open(administration.answers_place, administration.answers_sealed)
+    return AnswerSheet.unpack(catalogue().get(administration.instrument), data, administration.layout)
+
+
+def critical_answers_of(session: Session, administration: Administration) -> tuple[CriticalAnswer, ...]:
+    """The critical answers of a stored sheet."""
+    instrument = catalogue().get(administration.instrument)
+    if not critical_items(instrument):
+        return ()
+    return read_critical(instrument, answers_of(session, administration).as_mapping(instrument))
