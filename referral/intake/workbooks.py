@@ -1,57 +1,45 @@
-"""The one door for answer sheets, and everything that follows from one, top to bottom.
-
-A sheet is recorded and scored; where its level asks for it the same transaction opens the case (and the crisis
-episode), drafts plan and referral, and sets tasks, trail and outbox. All of it commits, or none. Only slow or
-outside work is left to the worker.
-"""
+"""A workbook: staged for review, committed by a person, written in pieces by the worker."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from instruments import (
-    AnswerErrors,
     AnswerSheet,
     Grade,
-    Instrument,
-    SheetConditions,
     catalogue,
-    read_critical,
     worst_grade,
 )
 from referral import deadlines
-from referral.actions import cases, crises, notices, plans, referrals, releases, tasks
-from referral.models.case import Case
-from referral.queries.people import People, people_of
-from referral.queries.plan_facts import plan_facts
-from referral.queries.signals import Signal, of_result
+from referral.actions import notices, tasks
+from referral.intake.sheets import submit_many
+from referral.intake.sightings import answer_sightings, known_sightings
+from referral.queries.people import people_of
 from referral.terms import TaskKind
-from risk_model import Level
 from screening import access, policies
 from screening.access import May
-from screening.actions import administrations, campaigns, children, consents, imports
-from screening.actions.administrations import Recorded, SheetIn
+from screening.actions import campaigns, children, consents, imports
+from screening.actions.administrations import SheetIn
 from screening.actions.imports import CheckedRow
 from screening.core import outbox
 from screening.core.actor import Actor
 from screening.core.calendar import china
 from screening.core.clock import local_day
-from screening.core.errors import InvalidInput, PolicyViolation
+from screening.core.errors import PolicyViolation
 from screening.core.faults import fault
-from screening.models.administration import Administration, Mode, SheetValidity
+from screening.models.administration import Administration, Mode
 from screening.models.campaign import Campaign, RosterEntry
-from screening.models.child import Child, Enrolment
+from screening.models.child import Enrolment
 from screening.models.consent import Consent, ConsentStatus, Purpose
 from screening.models.import_batch import BatchStatus, CriticalSighting, ImportBatch, ImportRow, RowVerdict
 from screening.models.organisation import Organisation
-from screening.models.result import ResultStatus, ScreenResult
 from screening.queries.campaigns import consent_status, current_consents
 from screening.queries.children import enrolled
 from screening.queries.imports import (
@@ -64,7 +52,6 @@ from screening.queries.imports import (
 from screening.spreadsheets.rows import ParsedWorkbook, RosterRow, RowError, Severity, SheetRow, file_alarms
 
 WRITE_TOPIC = "import.write"
-OPENS_A_LOOP = frozenset({Level.HIGH, Level.CRISIS_ITEM})
 
 UNKNOWN_CHILD = "{title}: no child with this 学号 is on the roll of this school or in the 名册 of this file."
 OTHER_NAME = "{title}: this 学号 belongs to a child with another 姓名. Check the number."
@@ -72,327 +59,6 @@ NO_CONSENT = "There is no consent to screening for this child, so the sheet is n
 NOT_ASKED = "The questionnaire {code} is not part of this campaign."
 STORED_BEFORE = "A sheet of this questionnaire is already stored for this child and day."
 NOT_OPEN = "This campaign is not open, so no sheet can be recorded in it."
-
-
-# --- one sheet, many sheets --------------------------------------------------------------------------------
-
-
-def submit(
-    session: Session,
-    *,
-    actor: Actor,
-    occasion: RosterEntry,
-    instrument: Instrument,
-    answers: dict[str, object],
-    administered_on: date,
-    mode: Mode,
-    now: datetime,
-    idempotency_key: str,
-    informant: str | None = None,
-    conditions: SheetConditions | None = None,
-) -> Recorded:
-    """Record one sheet and all that follows. The same key again gives the first answer again."""
-    access.check_may(actor, May.RECORD_SHEET)
-    try:
-        sheet = AnswerSheet.parse(instrument, answers)
-    except AnswerErrors:
-        # Alarms never wait for a form to be put right: a refused sheet's critical answers ring now (decision 18).
-        _sight_keyed(session, actor, occasion, instrument, answers, administered_on, now)
-        raise
-    if sheet.is_blank:
-        raise InvalidInput("A wholly blank sheet is no sheet: mark the child absent instead.")
-    [recorded] = submit_many(
-        session,
-        actor=actor,
-        sheets=[
-            SheetIn(
-                entry=occasion,
-                instrument=instrument,
-                sheet=sheet,
-                administered_on=administered_on,
-                mode=mode,
-                source=f"keyed:{actor.account_id}:{idempotency_key}",
-                informant=informant,
-                conditions=conditions or SheetConditions(),
-            )
-        ],
-        now=now,
-    )
-    if recorded.refused is not None:
-        raise recorded.refused
-    return recorded
-
-
-def submit_many(
-    session: Session, *, actor: Actor, sheets: Sequence[SheetIn], now: datetime
-) -> list[Recorded]:
-    """Record sheets and what follows from each. A refused one names its reason and stops nothing."""
-    done = administrations.record_many(session, actor=actor, sheets=sheets, now=now)
-    fault("sheets-recorded")
-    staff = _Staff(session, now)
-    system = Actor.system(on_behalf_of=actor.account_id or actor.on_behalf_of)
-    for recorded in done:
-        if recorded.result is not None and recorded.administration is not None and not recorded.again:
-            _follow(session, system, recorded.administration, recorded.result, staff, now)
-    fault("consequences-written")
-    return done
-
-
-class _Staff:
-    """Who answers at each school, looked up once per piece of work."""
-
-    def __init__(self, session: Session, now: datetime) -> None:
-        self._session, self._now = session, now
-        self._known: dict[UUID, People] = {}
-
-    def of(self, organisation_id: UUID) -> People:
-        if organisation_id not in self._known:
-            organisation = self._session.get_one(Organisation, organisation_id)
-            self._known[organisation_id] = people_of(self._session, organisation=organisation, now=self._now)
-        return self._known[organisation_id]
-
-
-def _follow(
-    session: Session,
-    actor: Actor,
-    administration: Administration,
-    result: ScreenResult,
-    staff: _Staff,
-    now: datetime,
-) -> None:
-    """From one result to everything it asks for."""
-    child = session.get_one(Child, result.child_id)
-    people = staff.of(child.organisation_id)
-    if result.history:
-        _history(session, actor, child, people, administration, result, now)
-        return
-    _repeat(session, actor, child, people, administration, result, now)
-    if result.grade is Grade.R:
-        due = china().closing(china().add_working_days(local_day(now), 10))
-        _task(session, actor, TaskKind.REVIEW_CRITICAL, result.id, child, people, due, now)
-    signal = of_result(result)
-    if signal is not None:
-        _answer(session, actor, child, people, signal, now)
-
-
-def _answer(
-    session: Session, actor: Actor, child: Child, people: People, signal: Signal, now: datetime
-) -> None:
-    """What a level asks for: nothing, a person's look, a safety talk, or the whole loop."""
-    if signal.level in OPENS_A_LOOP:
-        _open_loop(session, actor, child, people, signal, now)
-    elif signal.grade is Grade.C:
-        case = cases.open_from_screening(
-            session, actor=actor, child=child, people=people, signal=signal, now=now
-        )
-        cases.require_talk(session, actor=actor, case=case, kind=TaskKind.SAFETY_TALK, case_word="C", now=now)
-    elif signal.level is Level.ELEVATED:
-        due = deadlines.due("T09", "elevated", now, china())
-        case_open = cases.find_open(session, child_id=child.id)
-        _task(session, actor, TaskKind.SECOND_ASSESSMENT, child.id, child, people, due, now, "T09", case_open)
-
-
-def _open_loop(
-    session: Session, actor: Actor, child: Child, people: People, signal: Signal, now: datetime
-) -> None:
-    """Case, crisis, draft plan, draft referral, and the note on order: nobody is waited for."""
-    case = cases.open_from_screening(session, actor=actor, child=child, people=people, signal=signal, now=now)
-    fault("case-opened")
-    _call_a_person(session, actor, case, people, signal, now)
-    facts = plan_facts(
-        session,
-        case=case,
-        child=child,
-        level=signal.level,
-        grade=signal.grade,
-        severe=signal.severe,
-        probability=signal.probability,
-        now=now,
-    )
-    draft = plans.decide(facts)
-    plans.save_draft(
-        session, actor=actor, case=case, facts=facts, draft=draft, reason=signal.trigger, now=now
-    )
-    fault("plan-drafted")
-    if child.harm_answer is None:
-        due = deadlines.due("T09", "high", now, china())
-        _task(session, actor, TaskKind.GUARDIAN_HARM_QUESTION, case.id, child, people, due, now, None, case)
-    if draft.update_only:
-        # R-L2: somebody already cares for this child. No second referral; the plan is looked at today.
-        today = deadlines.due("T09", "B", now, china())
-        _task(session, actor, TaskKind.PLAN_REVIEW, case.id, child, people, today, now, None, case)
-        referrals.ask_update(session, actor=actor, case=case, now=now)
-    if draft.referral is not None:
-        referral = referrals.draft_or_update(
-            session, actor=actor, case=case, child=child, need=draft.referral, now=now
-        )
-        fault("referral-drafted")
-        releases.release(
-            session, actor=actor, case=case, child=child, referral=referral, signal=signal, now=now
-        )
-
-
-def _call_a_person(
-    session: Session, actor: Actor, case: Case, people: People, signal: Signal, now: datetime
-) -> None:
-    if signal.grade is Grade.A:
-        crises.open_crisis(
-            session,
-            actor=actor,
-            case=case,
-            people=people,
-            trigger=signal.trigger,
-            trigger_id=signal.trigger_id,
-            now=now,
-        )
-        fault("crisis-opened")
-        return
-    if signal.grade is Grade.B:
-        cases.require_talk(
-            session, actor=actor, case=case, kind=TaskKind.SAME_DAY_TALK, case_word="B", now=now
-        )
-        task = tasks.find_open(session, kind=TaskKind.SAME_DAY_TALK, subject_id=case.child_id)
-        if task is not None:
-            whom = [case.owner_id] if china().in_school_hours(now) else [*people.duty[:1], case.owner_id]
-            notices.ring(session, task=task, step=0, whom=whom, urgent=True, now=now)
-        return
-    cases.require_talk(
-        session, actor=actor, case=case, kind=TaskKind.SECOND_ASSESSMENT, case_word="high", now=now
-    )
-    if signal.grade is Grade.C:
-        cases.require_talk(session, actor=actor, case=case, kind=TaskKind.SAFETY_TALK, case_word="C", now=now)
-
-
-def _repeat(
-    session: Session,
-    actor: Actor,
-    child: Child,
-    people: People,
-    administration: Administration,
-    result: ScreenResult,
-    now: datetime,
-) -> None:
-    """Not scored or doubtful: to be done again (T27). A good sheet ends that wait."""
-    subject = uuid5(administration.roster_entry_id, administration.instrument)
-    doubtful = administration.validity is not SheetValidity.VALID
-    if result.status is ResultStatus.NOT_SCORED or doubtful:
-        due = deadlines.due("T27", None, now, china())
-        _task(session, actor, TaskKind.RETEST, subject, child, people, due, now, "T27")
-    else:
-        tasks.settle(
-            session, actor=actor, kind=TaskKind.RETEST, subject_id=subject, decision="done_again", now=now
-        )
-
-
-def _history(
-    session: Session,
-    actor: Actor,
-    child: Child,
-    people: People,
-    administration: Administration,
-    result: ScreenResult,
-    now: datetime,
-) -> None:
-    """Sheets of long ago open nothing; together they are one owned list (decision 18)."""
-    if result.level in (None, Level.NONE) and result.status is ResultStatus.SCORED:
-        return
-    tasks.require(
-        session,
-        actor=actor,
-        kind=TaskKind.HISTORY_REVIEW,
-        subject_id=administration.campaign_id,
-        organisation_id=child.organisation_id,
-        owner_id=people.owner_id,
-        backup_id=people.backup_id,
-        due_at=china().closing(china().add_working_days(local_day(now), 10)),
-        now=now,
-    )
-
-
-def _task(
-    session: Session,
-    actor: Actor,
-    kind: TaskKind,
-    subject_id: UUID,
-    child: Child,
-    people: People,
-    due: datetime,
-    now: datetime,
-    clock: str | None = None,
-    case: Case | None = None,
-) -> None:
-    tasks.require(
-        session,
-        actor=actor,
-        kind=kind,
-        subject_id=subject_id,
-        organisation_id=child.organisation_id,
-        owner_id=case.owner_id if case else people.owner_id,
-        backup_id=case.backup_id if case else people.backup_id,
-        due_at=due,
-        now=now,
-        clock=clock,
-        child_id=child.id,
-        case_id=case.id if case else None,
-    )
-
-
-# --- critical answers seen before a sheet is stored --------------------------------------------------------
-
-
-def _sight_keyed(
-    session: Session,
-    actor: Actor,
-    occasion: RosterEntry,
-    instrument: Instrument,
-    answers: dict[str, object],
-    administered_on: date,
-    now: datetime,
-) -> None:
-    answered = read_critical(instrument, answers)
-    sightings = imports.sight(
-        session,
-        batch_id=None,
-        child_id=occasion.child_id,
-        instrument=instrument.code,
-        layout=instrument.default_layout,
-        answered_on=administered_on,
-        excel_row=None,
-        answers=answered,
-        known=_known_sightings(session, [occasion.child_id]),
-        now=now,
-    )
-    _answer_sightings(session, actor, sightings, now)
-
-
-def _known_sightings(
-    session: Session, child_ids: Iterable[UUID]
-) -> set[tuple[UUID, str, str, date, str, str]]:
-    rows = session.scalars(select(CriticalSighting).where(CriticalSighting.child_id.in_(list(child_ids))))
-    return {(s.child_id, s.instrument, s.layout, s.answered_on, s.item, s.grade.value) for s in rows}
-
-
-def _answer_sightings(
-    session: Session, actor: Actor, sightings: Sequence[CriticalSighting], now: datetime
-) -> None:
-    """Open what each child's new critical answers ask for, by the gravest of them."""
-    system = Actor.system(on_behalf_of=actor.account_id or actor.on_behalf_of)
-    staff = _Staff(session, now)
-    by_child: dict[UUID, list[CriticalSighting]] = {}
-    for sighting in sightings:
-        if not policies.is_history(sighting.answered_on, local_day(now)):
-            by_child.setdefault(sighting.child_id, []).append(sighting)
-    for child_id, seen in by_child.items():
-        child = session.get_one(Child, child_id)
-        people = staff.of(child.organisation_id)
-        grade = worst_grade(sighting.grade for sighting in seen)
-        if grade in (Grade.A, Grade.B, Grade.C):
-            level = Level.ELEVATED if grade is Grade.C else Level.CRISIS_ITEM
-            signal = Signal(child_id, level, grade, "sighting", seen[0].id)
-            _answer(session, system, child, people, signal, now)
-
-
-# --- a workbook: stage, commit, write ------------------------------------------------------------------------
 
 
 def stage(
@@ -536,7 +202,7 @@ def _ring_staged(
     alarmed = {alarm.code for alarm in file_alarms(parsed)}
     wrong = {error.sheet for error in parsed.errors}
     titles = {sheet.code: sheet.title for sheet in parsed.sheets}
-    known = _known_sightings(session, [enrolment.child_id for enrolment in roll.values()])
+    known = known_sightings(session, [enrolment.child_id for enrolment in roll.values()])
     seen: list[CriticalSighting] = []
     unknown: list[SheetRow] = []
     for checked in rows:
@@ -553,7 +219,7 @@ def _ring_staged(
             seen += _sight_row(session, batch, enrolment.child_id, row, known, now)
         else:
             unknown.append(row)
-    _answer_sightings(session, actor, seen, now)
+    answer_sightings(session, actor, seen, now)
     if alarmed:
         _alarm(session, actor, campaign, batch, TaskKind.FILE_ALARM, Grade.B, now)
     urgent = worst_grade(row.worst for row in unknown if row.worst)
@@ -854,13 +520,13 @@ def _sight_refused(
     roll = enrolled(
         session, organisation_id=campaign.organisation_id, student_nos={line.student_no for line in urgent}
     )
-    known = _known_sightings(session, [enrolment.child_id for enrolment in roll.values()])
+    known = known_sightings(session, [enrolment.child_id for enrolment in roll.values()])
     seen: list[CriticalSighting] = []
     for line in urgent:
         enrolment = roll.get(line.student_no)
         if enrolment is not None and enrolment.child.name == line.name:
             seen += _sight_row(session, batch, enrolment.child_id, line, known, now)
-    _answer_sightings(session, actor, seen, now)
+    answer_sightings(session, actor, seen, now)
 
 
 def _unknown_left(session: Session, campaign: Campaign, batch: ImportBatch) -> bool:

@@ -1,0 +1,229 @@
+"""What a result or a sighting asks for: nothing, a person's look, a safety talk, or the whole loop."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from sqlalchemy.orm import Session
+
+from instruments import (
+    Grade,
+)
+from referral import deadlines
+from referral.actions import cases, crises, notices, plans, referrals, releases, tasks
+from referral.models.case import Case
+from referral.queries.people import People, people_of
+from referral.queries.plan_facts import plan_facts
+from referral.queries.signals import Signal, of_result
+from referral.terms import TaskKind
+from risk_model import Level
+from screening.core.actor import Actor
+from screening.core.calendar import china
+from screening.core.clock import local_day
+from screening.core.faults import fault
+from screening.models.administration import Administration, SheetValidity
+from screening.models.child import Child
+from screening.models.organisation import Organisation
+from screening.models.result import ResultStatus, ScreenResult
+
+OPENS_A_LOOP = frozenset({Level.HIGH, Level.CRISIS_ITEM})
+
+
+class Staff:
+    """Who answers at each school, looked up once per piece of work."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._session, self._now = session, now
+        self._known: dict[UUID, People] = {}
+
+    def of(self, organisation_id: UUID) -> People:
+        if organisation_id not in self._known:
+            organisation = self._session.get_one(Organisation, organisation_id)
+            self._known[organisation_id] = people_of(self._session, organisation=organisation, now=self._now)
+        return self._known[organisation_id]
+
+
+def follow(
+    session: Session,
+    actor: Actor,
+    administration: Administration,
+    result: ScreenResult,
+    staff: Staff,
+    now: datetime,
+) -> None:
+    """From one result to everything it asks for."""
+    child = session.get_one(Child, result.child_id)
+    people = staff.of(child.organisation_id)
+    if result.history:
+        _history(session, actor, child, people, administration, result, now)
+        return
+    _repeat(session, actor, child, people, administration, result, now)
+    if result.grade is Grade.R:
+        due = china().closing(china().add_working_days(local_day(now), 10))
+        _task(session, actor, TaskKind.REVIEW_CRITICAL, result.id, child, people, due, now)
+    signal = of_result(result)
+    if signal is not None:
+        answer(session, actor, child, people, signal, now)
+
+
+def answer(
+    session: Session, actor: Actor, child: Child, people: People, signal: Signal, now: datetime
+) -> None:
+    """What a level asks for: nothing, a person's look, a safety talk, or the whole loop."""
+    if signal.level in OPENS_A_LOOP:
+        _open_loop(session, actor, child, people, signal, now)
+    elif signal.grade is Grade.C:
+        case = cases.open_from_screening(
+            session, actor=actor, child=child, people=people, signal=signal, now=now
+        )
+        cases.require_talk(session, actor=actor, case=case, kind=TaskKind.SAFETY_TALK, case_word="C", now=now)
+    elif signal.level is Level.ELEVATED:
+        due = deadlines.due("T09", "elevated", now, china())
+        case_open = cases.find_open(session, child_id=child.id)
+        _task(session, actor, TaskKind.SECOND_ASSESSMENT, child.id, child, people, due, now, "T09", case_open)
+
+
+def _open_loop(
+    session: Session, actor: Actor, child: Child, people: People, signal: Signal, now: datetime
+) -> None:
+    """Case, crisis, draft plan, draft referral, and the note on order: nobody is waited for."""
+    case = cases.open_from_screening(session, actor=actor, child=child, people=people, signal=signal, now=now)
+    fault("case-opened")
+    _call_a_person(session, actor, case, people, signal, now)
+    facts = plan_facts(
+        session,
+        case=case,
+        child=child,
+        level=signal.level,
+        grade=signal.grade,
+        severe=signal.severe,
+        probability=signal.probability,
+        now=now,
+    )
+    draft = plans.decide(facts)
+    plans.save_draft(
+        session, actor=actor, case=case, facts=facts, draft=draft, reason=signal.trigger, now=now
+    )
+    fault("plan-drafted")
+    if child.harm_answer is None:
+        due = deadlines.due("T09", "high", now, china())
+        _task(session, actor, TaskKind.GUARDIAN_HARM_QUESTION, case.id, child, people, due, now, None, case)
+    if draft.update_only:
+        # R-L2: somebody already cares for this child. No second referral; the plan is looked at today.
+        today = deadlines.due("T09", "B", now, china())
+        _task(session, actor, TaskKind.PLAN_REVIEW, case.id, child, people, today, now, None, case)
+        referrals.ask_update(session, actor=actor, case=case, now=now)
+    if draft.referral is not None:
+        referral = referrals.draft_or_update(
+            session, actor=actor, case=case, child=child, need=draft.referral, now=now
+        )
+        fault("referral-drafted")
+        releases.release(
+            session, actor=actor, case=case, child=child, referral=referral, signal=signal, now=now
+        )
+
+
+def _call_a_person(
+    session: Session, actor: Actor, case: Case, people: People, signal: Signal, now: datetime
+) -> None:
+    if signal.grade is Grade.A:
+        crises.open_crisis(
+            session,
+            actor=actor,
+            case=case,
+            people=people,
+            trigger=signal.trigger,
+            trigger_id=signal.trigger_id,
+            now=now,
+        )
+        fault("crisis-opened")
+        return
+    if signal.grade is Grade.B:
+        cases.require_talk(
+            session, actor=actor, case=case, kind=TaskKind.SAME_DAY_TALK, case_word="B", now=now
+        )
+        task = tasks.find_open(session, kind=TaskKind.SAME_DAY_TALK, subject_id=case.child_id)
+        if task is not None:
+            whom = [case.owner_id] if china().in_school_hours(now) else [*people.duty[:1], case.owner_id]
+            notices.ring(session, task=task, step=0, whom=whom, urgent=True, now=now)
+        return
+    cases.require_talk(
+        session, actor=actor, case=case, kind=TaskKind.SECOND_ASSESSMENT, case_word="high", now=now
+    )
+    if signal.grade is Grade.C:
+        cases.require_talk(session, actor=actor, case=case, kind=TaskKind.SAFETY_TALK, case_word="C", now=now)
+
+
+def _repeat(
+    session: Session,
+    actor: Actor,
+    child: Child,
+    people: People,
+    administration: Administration,
+    result: ScreenResult,
+    now: datetime,
+) -> None:
+    """Not scored or doubtful: to be done again (T27). A good sheet ends that wait."""
+    subject = uuid5(administration.roster_entry_id, administration.instrument)
+    doubtful = administration.validity is not SheetValidity.VALID
+    if result.status is ResultStatus.NOT_SCORED or doubtful:
+        due = deadlines.due("T27", None, now, china())
+        _task(session, actor, TaskKind.RETEST, subject, child, people, due, now, "T27")
+    else:
+        tasks.settle(
+            session, actor=actor, kind=TaskKind.RETEST, subject_id=subject, decision="done_again", now=now
+        )
+
+
+def _history(
+    session: Session,
+    actor: Actor,
+    child: Child,
+    people: People,
+    administration: Administration,
+    result: ScreenResult,
+    now: datetime,
+) -> None:
+    """Sheets of long ago open nothing; together they are one owned list (decision 18)."""
+    if result.level in (None, Level.NONE) and result.status is ResultStatus.SCORED:
+        return
+    tasks.require(
+        session,
+        actor=actor,
+        kind=TaskKind.HISTORY_REVIEW,
+        subject_id=administration.campaign_id,
+        organisation_id=child.organisation_id,
+        owner_id=people.owner_id,
+        backup_id=people.backup_id,
+        due_at=china().closing(china().add_working_days(local_day(now), 10)),
+        now=now,
+    )
+
+
+def _task(
+    session: Session,
+    actor: Actor,
+    kind: TaskKind,
+    subject_id: UUID,
+    child: Child,
+    people: People,
+    due: datetime,
+    now: datetime,
+    clock: str | None = None,
+    case: Case | None = None,
+) -> None:
+    tasks.require(
+        session,
+        actor=actor,
+        kind=kind,
+        subject_id=subject_id,
+        organisation_id=child.organisation_id,
+        owner_id=case.owner_id if case else people.owner_id,
+        backup_id=case.backup_id if case else people.backup_id,
+        due_at=due,
+        now=now,
+        clock=clock,
+        child_id=child.id,
+        case_id=case.id if case else None,
+    )

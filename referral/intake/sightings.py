@@ -1,0 +1,79 @@
+"""Critical answers that are seen before any sheet is stored: they ring at once (decisions 18 and 31)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from instruments import (
+    Grade,
+    Instrument,
+    read_critical,
+    worst_grade,
+)
+from referral.intake.loop import Staff, answer
+from referral.queries.signals import Signal
+from risk_model import Level
+from screening import policies
+from screening.actions import imports
+from screening.core.actor import Actor
+from screening.core.clock import local_day
+from screening.models.campaign import RosterEntry
+from screening.models.child import Child
+from screening.models.import_batch import CriticalSighting
+
+
+def sight_keyed(
+    session: Session,
+    actor: Actor,
+    occasion: RosterEntry,
+    instrument: Instrument,
+    answers: dict[str, object],
+    administered_on: date,
+    now: datetime,
+) -> None:
+    answered = read_critical(instrument, answers)
+    sightings = imports.sight(
+        session,
+        batch_id=None,
+        child_id=occasion.child_id,
+        instrument=instrument.code,
+        layout=instrument.default_layout,
+        answered_on=administered_on,
+        excel_row=None,
+        answers=answered,
+        known=known_sightings(session, [occasion.child_id]),
+        now=now,
+    )
+    answer_sightings(session, actor, sightings, now)
+
+
+def known_sightings(
+    session: Session, child_ids: Iterable[UUID]
+) -> set[tuple[UUID, str, str, date, str, str]]:
+    rows = session.scalars(select(CriticalSighting).where(CriticalSighting.child_id.in_(list(child_ids))))
+    return {(s.child_id, s.instrument, s.layout, s.answered_on, s.item, s.grade.value) for s in rows}
+
+
+def answer_sightings(
+    session: Session, actor: Actor, sightings: Sequence[CriticalSighting], now: datetime
+) -> None:
+    """Open what each child's new critical answers ask for, by the gravest of them."""
+    system = Actor.system(on_behalf_of=actor.account_id or actor.on_behalf_of)
+    staff = Staff(session, now)
+    by_child: dict[UUID, list[CriticalSighting]] = {}
+    for sighting in sightings:
+        if not policies.is_history(sighting.answered_on, local_day(now)):
+            by_child.setdefault(sighting.child_id, []).append(sighting)
+    for child_id, seen in by_child.items():
+        child = session.get_one(Child, child_id)
+        people = staff.of(child.organisation_id)
+        grade = worst_grade(sighting.grade for sighting in seen)
+        if grade in (Grade.A, Grade.B, Grade.C):
+            level = Level.ELEVATED if grade is Grade.C else Level.CRISIS_ITEM
+            signal = Signal(child_id, level, grade, "sighting", seen[0].id)
+            answer(session, system, child, people, signal, now)
