@@ -127,7 +127,10 @@ def read_number_text(value: object, key: str) -> str | None:
 def read_text(value: object, key: str) -> str | None:
     """A short free text, half-width, with single spaces."""
     text = plain(value)
-    return None if text is None else _within(_squeezed(unicodedata.normalize("NFKC", text)), MAX_TEXT[key])
+    if text is None:
+        return None
+    text = ESCAPED.sub("", unicodedata.normalize("NFKC", text), count=1)
+    return _within(_squeezed(text), MAX_TEXT[key])
 
 
 def read_class(value: object) -> str | None:

@@ -224,7 +224,8 @@ def test_a_long_name_is_refused_and_a_private_character_doubted():
 
 
 def test_an_export_that_was_disarmed_is_read_as_it_was():
-    assert one_child(姓名="'=张").name == "=张"
+    row = one_child(姓名="'=张", 班级="'+1班", 关系="'-")
+    assert (row.name, row.class_name, row.guardian_relation) == ("=张", "+1班", "-")
 
 
 @pytest.mark.parametrize(
@@ -399,6 +400,18 @@ def test_critical_answers_by_grade(answer, grade):
     assert one_sheet(sheet(answers=[0] * 8 + [answer])).worst is grade
 
 
+@pytest.mark.parametrize("typed", ["=1", 5, "有"])
+def test_a_refused_cell_is_no_blank_even_where_a_blank_says_nothing(typed):
+    headings = ["学号", "姓名", "施测日期", *range(1, 10), "x3"]
+    (parsed,) = read(
+        workbook({"phq_a": [headings, sheet(answers=[*[0] * 9, typed]), sheet(2, [0] * 9)]})
+    ).sheets
+    assert [[(answer.item, answer.grade) for answer in row.critical] for row in parsed.rows] == [
+        [("x3", Grade.C)],
+        [],
+    ]
+
+
 def test_critical_answers_are_read_although_the_row_is_refused():
     row = one_sheet([None, None, "never", *[9] * 8, 3])
     assert row.worst is Grade.B
@@ -497,6 +510,11 @@ def test_a_column_in_another_coding_rings_once():
 
 def test_ten_rows_ring_child_by_child():
     assert file_alarms(read(phq9_book(*sheets(10, lambda n: [0] * 8 + [5])))) == ()
+
+
+def test_a_column_that_few_have_filled_says_nothing_about_the_file():
+    rows_ = sheets(20, lambda n: [0] * 8 + [5 if n < 10 else None])
+    assert file_alarms(read(phq9_book(*rows_))) == ()
 
 
 def test_one_good_answer_saves_the_column():

@@ -212,9 +212,9 @@ def test_merged_cells_among_the_rows_are_an_error_and_above_them_are_not():
     assert parsed.errors[0].params["area"] == "F2:F3"
 
     def title(book):
-        book["名册"].merge_cells("A1:N1")
+        book["名册"].merge_cells("A1:N2")
 
-    parsed = read(workbook({"名册": [["某校"], HEADINGS, child()]}, title))
+    parsed = read(workbook({"名册": [["某校"], [], HEADINGS, child()]}, title))
     assert parsed.all_errors == ()
 
 

@@ -110,7 +110,7 @@ def test_other_text_stays_as_it_is(text):
 def test_no_cell_of_a_filled_workbook_is_a_formula():
     data = write_workbook(
         [{"student_no": "=1", "name": "=cmd|'/c calc'!A0", "class_name": "+1", "guardian_name": "@x"}],
-        {"gad7": [{"student_no": "-1", "name": "=2"}]},
+        {"gad7": [{"student_no": "-1", "name": "=2"}, {"student_no": "2", "name": "#N/A"}]},
     )
     opened = load_workbook(io.BytesIO(data))
     assert {cell.data_type for page in opened for row in page for cell in row} <= {"s", "n"}
