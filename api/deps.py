@@ -179,14 +179,14 @@ def csp_nonce(request: Request) -> str:
     return nonce
 
 
-def set_page_cookie(request: Request, response: Response, token: str) -> None:
+def set_page_cookie(response: Response, token: str) -> None:
     """Give the browser its session."""
-    response.headers.append("set-cookie", middleware.cookie(get_settings(request), token))
+    response.headers.append("set-cookie", middleware.cookie(token))
 
 
-def clear_page_cookie(request: Request, response: Response) -> None:
+def clear_page_cookie(response: Response) -> None:
     """Take it away, with everything the browser has kept of us."""
-    response.headers.append("set-cookie", middleware.cookie(get_settings(request), ""))
+    response.headers.append("set-cookie", middleware.cookie(""))
     response.headers.update(middleware.CLEAR_SITE_DATA)
 
 

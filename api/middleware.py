@@ -232,7 +232,6 @@ class Gate:
         self.app = app
         self.gatekeeper = gatekeeper
         self.open_to_all = frozenset(open_to_all)
-        self.cookie = cookie_name(gatekeeper.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -254,7 +253,7 @@ class Gate:
         await self.app(scope, receive, send)
 
     async def _recognise(self, request: Request, *, is_api: bool) -> SignedIn | None:
-        token = bearer_token(request.headers) if is_api else request.cookies.get(self.cookie)
+        token = bearer_token(request.headers) if is_api else request.cookies.get(COOKIE)
         if token is None:
             return None
         try:
@@ -274,9 +273,9 @@ class Gate:
         async def send_with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if not any(value.startswith(f"{self.cookie}=") for value in headers.getlist("set-cookie")):
+                if not any(value.startswith(f"{COOKIE}=") for value in headers.getlist("set-cookie")):
                     token = self.gatekeeper.page_token(signed_in.account_id, signed_in.session_id)
-                    headers.append("set-cookie", cookie(self.gatekeeper.settings, token))
+                    headers.append("set-cookie", cookie(token))
             await send(message)
 
         return send_with_cookie
@@ -308,18 +307,13 @@ def check_same_origin(request: Request) -> None:
 
 # --- the browser's cookie ----------------------------------------------------------------------------------
 
+# ``__Host-`` binds it to this very host, over TLS. The demonstration at http://127.0.0.1 keeps the same cookie:
+# browsers count this machine as trustworthy (Chromium 156: stored and sent back, at localhost too). Over http
+# from another machine it is not stored, which is as it should be.
+COOKIE = "__Host-xinqiao"
 
-def cookie_name(settings: Settings) -> str:
-    """``__Host-`` binds the cookie to this very host, over TLS."""
-    return "__Host-xinqiao" if _is_secure(settings) else "xinqiao"
 
-
-def cookie(settings: Settings, token: str) -> str:
+def cookie(token: str) -> str:
     """The ``Set-Cookie`` line; an empty token takes the cookie away. It ends with the browser."""
-    secure = "; Secure" if _is_secure(settings) else ""
     ends = "" if token else "; Max-Age=0"
-    return f"{cookie_name(settings)}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{ends}"
-
-
-def _is_secure(settings: Settings) -> bool:
-    return settings.https or settings.production
+    return f"{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax{ends}"
