@@ -233,6 +233,30 @@ def upgrade() -> None:
     op.create_index(op.f("ix_child_name_index"), "child", ["name_index"], unique=False)
     op.create_index(op.f("ix_child_organisation_id"), "child", ["organisation_id"], unique=False)
     op.create_table(
+        "component_offer",
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("component", sa.String(length=12), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("valid_to", sa.Date(), nullable=True),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_by", sa.Uuid(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"],
+            ["organisation.id"],
+            name=op.f("fk_component_offer_organisation_id_organisation"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_component_offer")),
+        sa.UniqueConstraint(
+            "organisation_id",
+            "component",
+            "valid_from",
+            name=op.f("uq_component_offer_organisation_id_component_valid_from"),
+        ),
+    )
+    op.create_table(
         "district_setting",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -1044,6 +1068,7 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("next_ring_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decision", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.String(length=200), nullable=True),
         sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
@@ -1088,6 +1113,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
     )
     op.create_index("ix_task_child", "task", ["child_id", "done_at"], unique=False)
+    op.create_index(op.f("ix_task_next_ring_at"), "task", ["next_ring_at"], unique=False)
     op.create_index(op.f("ix_task_organisation_id"), "task", ["organisation_id"], unique=False)
     op.create_index("ix_task_owner", "task", ["owner_id", "done_at", "due_at"], unique=False)
     op.create_index(
@@ -1465,6 +1491,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_task_owner", table_name="task")
     op.drop_index(op.f("ix_task_organisation_id"), table_name="task")
+    op.drop_index(op.f("ix_task_next_ring_at"), table_name="task")
     op.drop_index("ix_task_child", table_name="task")
     op.drop_table("task")
     op.drop_index(
@@ -1553,6 +1580,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_duty_entry_organisation_id"), table_name="duty_entry")
     op.drop_table("duty_entry")
     op.drop_table("district_setting")
+    op.drop_table("component_offer")
     op.drop_index(op.f("ix_child_organisation_id"), table_name="child")
     op.drop_index(op.f("ix_child_name_index"), table_name="child")
     op.drop_index(op.f("ix_child_id_number_index"), table_name="child")
