@@ -20,11 +20,10 @@ from instruments.definition import (
     Instrument,
     ItemCondition,
     Quantifier,
-    ScoreDefinition,
     ScoreKind,
     worst_grade,
 )
-from instruments.engine import NO_BAND, NOT_SCORABLE, BatchScores, Plan, plan_of, run
+from instruments.engine import NO_BAND, BatchScores, ScorePlan, plan_of, run
 from instruments.validity import Flag, SheetConditions, Validity, condition_flags, judge
 
 Status = Literal["scored", "prorated", "not_scorable"]
@@ -97,7 +96,8 @@ def score(instrument: Instrument, sheet: AnswerSheet, conditions: SheetCondition
     by_key = sheet.as_mapping(instrument)
     missing = frozenset(key for key, value in by_key.items() if value is None)
     not_asked = _not_asked(instrument, by_key) if missing else frozenset()
-    values = {each.id: _value(plan, each, batch, by_key, missing - not_asked) for each in instrument.scores}
+    left_out = missing - not_asked
+    values = {each.score.id: _value(instrument, each, batch, by_key, left_out) for each in plan.scores}
     blank = len(missing) == plan.k
     critical = () if blank else fired(instrument, by_key)
     flags = _flags(batch, blank) + condition_flags(conditions, plan.k - len(missing))
@@ -130,25 +130,22 @@ def _flags(batch: BatchScores, blank: bool) -> list[Flag]:
 
 
 def _value(
-    plan: Plan,
-    definition: ScoreDefinition,
+    instrument: Instrument,
+    plan: ScorePlan,
     batch: BatchScores,
     by_key: Mapping[str, int | None],
-    missing: frozenset[str],
+    left_out: frozenset[str],
 ) -> ScoreValue:
-    name = definition.id
-    status = int(batch.statuses[name][0])
-    leaves = plan.leaf_keys[name]
-    absent = tuple(key for key in leaves if key in missing) if missing else ()
-    if status == NOT_SCORABLE:
-        lowest, highest = _bounds(plan.instrument, definition, leaves, by_key)
-        return ScoreValue(None, "not_scorable", absent, None, lowest, highest)
+    name = plan.score.id
+    status = _STATUSES[int(batch.statuses[name][0])]
+    missing = tuple(key for key in plan.leaves if key in left_out) if left_out else ()
+    if status == "not_scorable":
+        lowest, highest = _bounds(instrument, plan, by_key)
+        return ScoreValue(None, status, missing, None, lowest, highest)
     number = int(batch.values[name][0])
     place = int(batch.bands[name][0])
-    bands = plan.instrument.band_set(name)
-    band = bands.bands[place] if bands is not None and place != NO_BAND else None
-    is_rule = definition.kind is ScoreKind.RULE
-    return ScoreValue(definition.outcomes[number] if is_rule else number, _STATUSES[status], absent, band)
+    band = plan.bands[place] if place != NO_BAND else None
+    return ScoreValue(plan.outcomes[number] if plan.outcomes else number, status, missing, band)
 
 
 def _not_asked(instrument: Instrument, by_key: Mapping[str, int | None]) -> frozenset[str]:
@@ -169,16 +166,13 @@ def _holds(condition: ItemCondition, by_key: Mapping[str, int | None]) -> bool:
 
 
 def _bounds(
-    instrument: Instrument,
-    definition: ScoreDefinition,
-    leaves: tuple[str, ...],
-    by_key: Mapping[str, int | None],
+    instrument: Instrument, plan: ScorePlan, by_key: Mapping[str, int | None]
 ) -> tuple[int | None, int | None]:
     """The smallest and largest sum that the missing answers could still make."""
-    if definition.kind not in _SUMS:
+    if plan.score.kind not in _SUMS:
         return None, None
     lowest = highest = 0
-    for key in leaves:
+    for key in plan.leaves:
         item, value = instrument.item(key), by_key[key]
         least, most = item.values[0], item.values[-1]
         if value is not None:

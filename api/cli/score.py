@@ -188,8 +188,7 @@ def _write(out: Path, text: str) -> None:
     """Beside its place first, then in one step: a full disk leaves the old file, not half of a new one."""
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        # With a byte-order mark, without which Excel reads Chinese ids as something else.
-        beside.write_text(text, encoding="utf-8-sig", newline="")
+        beside.write_text(text, encoding="utf-8", newline="")
         beside.replace(out)
     except OSError as error:
         beside.unlink(missing_ok=True)
