@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, and_, or_, select, true
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from referral.models.case import Case
@@ -52,16 +52,11 @@ def list_tasks(
 ) -> list[TaskLine]:
     """Open tasks in the order of their limits. ``mine_only``: leave out what somebody else owns in time."""
     check_may(actor, May.READ_TASKS)
-    mine = true()
+    statement = tasks_visible_to(actor).where(Task.done_at.is_(None))
     if mine_only:
         # A backup sees a line only when its owner is late with it.
-        mine = or_(Task.owner_id == actor.account_id, Task.due_at <= now)
-    rows = session.scalars(
-        tasks_visible_to(actor)
-        .where(Task.done_at.is_(None), mine)
-        .order_by(Task.due_at, Task.id)
-        .limit(min(limit, 500))
-    ).all()
+        statement = statement.where(or_(Task.owner_id == actor.account_id, Task.due_at <= now))
+    rows = session.scalars(statement.order_by(Task.due_at, Task.id).limit(min(limit, 500))).all()
     lines = _lines(session, actor, rows)
     audit.record_list(
         session,
