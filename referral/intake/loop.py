@@ -44,6 +44,12 @@ class Staff:
         return self._known[organisation_id]
 
 
+def hold(session: Session, child_id: UUID) -> Child:
+    """The child, held until this transaction ends: of two people writing about one child the second waits,
+    so that both come to the same one open case."""
+    return session.get_one(Child, child_id, with_for_update=True)
+
+
 def follow(
     session: Session,
     actor: Actor,
@@ -53,7 +59,7 @@ def follow(
     now: datetime,
 ) -> None:
     """From one result to everything it asks for."""
-    child = session.get_one(Child, result.child_id)
+    child = hold(session, result.child_id)
     people = staff.of(child.organisation_id)
     if result.history:
         _history(session, actor, child, people, administration, result, now)

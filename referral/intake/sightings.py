@@ -15,7 +15,7 @@ from instruments import (
     read_critical,
     worst_grade,
 )
-from referral.intake.loop import Staff, answer
+from referral.intake.loop import Staff, answer, hold
 from referral.queries.signals import Signal
 from risk_model import Level
 from screening import policies
@@ -23,7 +23,6 @@ from screening.actions import imports
 from screening.core.actor import Actor
 from screening.core.clock import local_day
 from screening.models.campaign import RosterEntry
-from screening.models.child import Child
 from screening.models.import_batch import CriticalSighting
 
 
@@ -70,7 +69,7 @@ def answer_sightings(
         if not policies.is_history(sighting.answered_on, local_day(now)):
             by_child.setdefault(sighting.child_id, []).append(sighting)
     for child_id, seen in by_child.items():
-        child = session.get_one(Child, child_id)
+        child = hold(session, child_id)
         people = staff.of(child.organisation_id)
         grade = worst_grade(sighting.grade for sighting in seen)
         if grade in (Grade.A, Grade.B, Grade.C):
