@@ -5,16 +5,13 @@ rows. A million sheets go through in chunks that stay in the processor's cache. 
 added as bytes; a score that can pass 127 is added in 16 bits. Nothing is rounded in floating point: a
 prorated score is ``(2·s·n + a) // (2·a)``, that is n·s/a rounded half up.
 
-An instrument is compiled into a ``Plan`` once.
+An instrument is compiled into a ``Plan`` once (``plan``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,24 +20,18 @@ from numpy.typing import NDArray
 from instruments.answers import MISSING
 from instruments.definition import (
     GRADES,
-    Band,
-    Certainty,
     Conditional,
     Cutoff,
     Instrument,
     ItemCondition,
-    MissingKind,
-    MissingRule,
-    Per,
     Quantifier,
-    ScoreDefinition,
     ScoreKind,
 )
+from instruments.plan import STRAIGHT_LINE_ITEMS, Plan, Rows, ScorePlan, Term, What, plan_of
 
 Bytes = NDArray[np.int8]
 Numbers = NDArray[np.int16]
 Flags = NDArray[np.bool_]
-Rows = slice | tuple[int, ...]
 
 NO_SCORE = -32768
 """In a batch: no score could be built."""
@@ -50,10 +41,6 @@ NO_BAND = -1
 """In a batch: no band. Otherwise the place in the bands of the default set."""
 SCORED, PRORATED, NOT_SCORABLE = 0, 1, 2
 VALID, DOUBTFUL, INVALID = 0, 1, 2
-STRAIGHT_LINE_ITEMS = 20
-"""The same answer, other than 0, on this many items is no answer pattern of a person who read them."""
-
-_CHUNK_BYTES = 1 << 20
 _FEW = 256
 
 
@@ -78,242 +65,6 @@ class BatchScores:
     contradiction: Flags
     over_cutoff: Flags
     severe: Flags
-
-
-class _What(StrEnum):
-    VALUE = "value"
-    AT_LEAST = "at_least"
-    ANSWERED = "answered"
-
-
-@dataclass(frozen=True, slots=True)
-class _Term:
-    """``factor`` × the sum over ``rows`` of: the answer, or 1 where it is at least ``threshold``, or 1 where
-    there is one."""
-
-    what: _What
-    rows: Rows
-    n: int
-    factor: int
-    threshold: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ScorePlan:
-    """One score as the engine builds it."""
-
-    score: ScoreDefinition
-    terms: tuple[_Term, ...]
-    rows: Rows
-    n: int
-    may_miss: int
-    """Missing answers this score bears by prorating; 0 = none."""
-    per_form: bool
-    """Missing answers are counted over the whole form, not over its own items."""
-    wide: bool
-    bands: tuple[Band, ...]
-    """The bands shown by default, low to high; empty = none, or known from memory only."""
-    band_starts: tuple[int, ...]
-    outcomes: tuple[str, ...]
-    """The values of a rule; empty for a number."""
-    leaves: tuple[str, ...]
-    """The items it rests on, through other scores too."""
-
-
-@dataclass(frozen=True, slots=True)
-class _CriticalPlan:
-    rank: int
-    matches: tuple[tuple[int, tuple[int, ...]], ...]
-    """(row, codes that fire), ``MISSING`` among the codes for a blank."""
-    needs_answers: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """An instrument as the engine runs it."""
-
-    instrument: Instrument
-    k: int
-    chunk: int
-    scores: tuple[ScorePlan, ...]
-    critical: tuple[_CriticalPlan, ...]
-    allowed: tuple[tuple[Rows, tuple[int, ...]], ...]
-    """Rows by the answers they may hold."""
-    main_rows: Rows
-    main_parts: tuple[Rows, ...]
-    """``main_rows`` as the rows of scores, where these share it out among them; otherwise itself."""
-    main_leaves: Rows
-    """What the main score rests on and was to be asked of everybody; () where the form's limit says it all."""
-    form_limit: int | None
-    """More missing answers than this in the main list make the sheet unfit; None = judged by the main score."""
-    watch_lines: bool
-
-
-# --- compiling ----------------------------------------------------------------------------------------------
-
-
-@cache
-def _rows_of(found: tuple[int, ...]) -> Rows:
-    if len(found) == 1:
-        return slice(found[0], found[0] + 1, 1)
-    steps = {b - a for a, b in pairwise(found)}
-    if len(steps) == 1:
-        return slice(found[0], found[-1] + 1, steps.pop())
-    return found
-
-
-def _rows(places: Iterable[int]) -> Rows:
-    """Evenly spaced rows as a slice, which NumPy adds in one call; others as they are.
-
-    The same rows are always the same object, so that a chunk can keep what it has counted for them.
-    """
-    return _rows_of(tuple(sorted(places)))
-
-
-@cache
-def plan_of(instrument: Instrument) -> Plan:
-    """The compiled instrument; made once."""
-    place = instrument.positions
-    leaves = _leaves(instrument)
-    main = [place[item.key] for item in instrument.main_items]
-    reversed_ = any(item.reverse for item in instrument.main_items)
-    asked_later = {key for each in instrument.conditionals for key in each.items}
-    limit = _form_limit(instrument.missing, len(main))
-    counted_by_form = limit is not None and instrument.missing is not None
-    scores = tuple(_score_plan(instrument, score, leaves[score.id]) for score in instrument.scores)
-    needed = () if counted_by_form else leaves[instrument.main_score]
-    return Plan(
-        instrument=instrument,
-        k=len(instrument.items),
-        chunk=max(8192, _CHUNK_BYTES // len(instrument.items)),
-        scores=scores,
-        critical=tuple(
-            _CriticalPlan(
-                rank=GRADES.index(rule.grade),
-                matches=tuple(
-                    (place[m.item], (*m.values, *((MISSING,) if m.blank else ()))) for m in rule.matches
-                ),
-                needs_answers=any(match.blank for match in rule.matches),
-            )
-            for rule in instrument.critical
-        ),
-        allowed=_allowed(instrument),
-        main_rows=_rows(main),
-        main_parts=_parts(main, [score for score in instrument.scores if score.items], place),
-        main_leaves=_rows(place[key] for key in needed if key not in asked_later) if needed else (),
-        form_limit=limit,
-        watch_lines=len(main) >= STRAIGHT_LINE_ITEMS or reversed_,
-    )
-
-
-def _parts(
-    main: Sequence[int], scores: Sequence[ScoreDefinition], place: Mapping[str, int]
-) -> tuple[Rows, ...]:
-    """Scores that share out the main list among them: their counts of missing answers add up to the form's."""
-    left = set(main)
-    parts = []
-    for score in scores:
-        rows = {place[key] for key in score.items}
-        if rows <= left:
-            left -= rows
-            parts.append(_rows(rows))
-    return (_rows(main),) if left else tuple(parts)
-
-
-def _form_limit(missing: MissingRule | None, n: int) -> int | None:
-    if missing is None:
-        return n // 10  # over ten per cent: the general rule, only where the sheet has none of its own
-    return missing.max_missing if missing.per is Per.FORM and missing.refusal is None else None
-
-
-def _leaves(instrument: Instrument) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for score in instrument.scores:
-        keys = list(score.items)
-        for name in score.of:
-            keys += found[name]
-        for case in score.cases:
-            for condition in case.conditions:
-                keys += condition.items if isinstance(condition, ItemCondition) else found[condition.score]
-        found[score.id] = tuple(sorted(set(keys), key=instrument.positions.__getitem__))
-    return found
-
-
-def _allowed(instrument: Instrument) -> tuple[tuple[Rows, tuple[int, ...]], ...]:
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for place, item in enumerate(instrument.items):
-        groups.setdefault(item.values, []).append(place)
-    return tuple((_rows(places), values) for values, places in groups.items())
-
-
-def _score_plan(instrument: Instrument, score: ScoreDefinition, leaves: tuple[str, ...]) -> ScorePlan:
-    places = [instrument.positions[key] for key in score.items]
-    missing = instrument.missing
-    may_miss, per_form = 0, False
-    if score.min_answered is not None:
-        may_miss = len(places) - score.min_answered
-    elif score.kind is ScoreKind.SUM and missing and missing.kind is MissingKind.PRORATE:
-        may_miss, per_form = missing.max_missing, True
-    bands = instrument.band_set(score.id)
-    shown = bands.bands if bands and bands.certainty is not Certainty.C else ()
-    return ScorePlan(
-        score=score,
-        terms=_terms(instrument, score),
-        rows=_rows(places) if places else (),
-        n=len(places),
-        may_miss=may_miss,
-        per_form=per_form,
-        wide=score.high > 127,
-        bands=shown,
-        band_starts=tuple(band.low for band in shown),
-        outcomes=score.outcomes,
-        leaves=leaves,
-    )
-
-
-def _terms(instrument: Instrument, score: ScoreDefinition) -> tuple[_Term, ...]:
-    if score.kind is ScoreKind.COUNT:
-        groups: dict[int, list[str]] = {}
-        for key, threshold in zip(score.items, score.at_least, strict=True):
-            groups.setdefault(threshold, []).append(key)
-        return tuple(_term(instrument, _What.AT_LEAST, keys, 1, t) for t, keys in groups.items())
-    if score.kind is ScoreKind.RECODED_SUM:
-        return _recoding(instrument, score)
-    if score.kind in (ScoreKind.SUM, ScoreKind.PRORATED_SUM):
-        return _summing(instrument, score)
-    return ()
-
-
-def _term(instrument: Instrument, what: _What, keys: Sequence[str], factor: int, threshold: int = 0) -> _Term:
-    return _Term(what, _rows(instrument.positions[key] for key in keys), len(keys), factor, threshold)
-
-
-def _summing(instrument: Instrument, score: ScoreDefinition) -> tuple[_Term, ...]:
-    """Σ answers; a reversed item counts (lowest + highest) − answer, and 0 while it is missing."""
-    straight = [key for key in score.items if not instrument.item(key).reverse]
-    turned: dict[int, list[str]] = {}
-    for key in score.items:
-        item = instrument.item(key)
-        if item.reverse:
-            turned.setdefault(item.values[0] + item.values[-1], []).append(key)
-    terms = [_term(instrument, _What.VALUE, straight, 1)] if straight else []
-    for total, keys in turned.items():
-        terms.append(_term(instrument, _What.VALUE, keys, -1))
-        terms.append(_term(instrument, _What.ANSWERED, keys, total))
-    return tuple(terms)
-
-
-def _recoding(instrument: Instrument, score: ScoreDefinition) -> tuple[_Term, ...]:
-    """The recoded value as steps: it rises (or falls) by so much from each answer to the next."""
-    first = score.recode[0][1]
-    terms = [_term(instrument, _What.ANSWERED, score.items, first)] if first else []
-    for (_, before), (answer, after) in pairwise(score.recode):
-        if after != before:
-            terms.append(_term(instrument, _What.AT_LEAST, score.items, after - before, answer))
-    return tuple(terms)
-
-
-# --- running ------------------------------------------------------------------------------------------------
 
 
 class _Chunk:
@@ -382,7 +133,7 @@ def _add(block: NDArray[Any], rows: Rows, dtype: type[np.int8 | np.uint8 | np.in
     return total
 
 
-def _at_least(chunk: _Chunk, term: _Term) -> NDArray[Any]:
+def _at_least(chunk: _Chunk, term: Term) -> NDArray[Any]:
     if isinstance(term.rows, slice):
         return _add((chunk.answers[term.rows] >= term.threshold).view(np.int8), slice(None), np.int8)
     first, *others = term.rows
@@ -392,10 +143,10 @@ def _at_least(chunk: _Chunk, term: _Term) -> NDArray[Any]:
     return total
 
 
-def _evaluate(chunk: _Chunk, term: _Term, wide: bool) -> NDArray[Any]:
-    if term.what is _What.VALUE:
+def _evaluate(chunk: _Chunk, term: Term, wide: bool) -> NDArray[Any]:
+    if term.what is What.VALUE:
         return _add(chunk.present, term.rows, np.int16 if wide else np.int8)
-    if term.what is _What.AT_LEAST:
+    if term.what is What.AT_LEAST:
         return _at_least(chunk, term)
     return term.n - chunk.missing_of(term.rows).view(np.int8)
 

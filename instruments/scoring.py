@@ -23,7 +23,8 @@ from instruments.definition import (
     ScoreKind,
     worst_grade,
 )
-from instruments.engine import NO_BAND, BatchScores, ScorePlan, plan_of, run
+from instruments.engine import NO_BAND, BatchScores, run
+from instruments.plan import ScorePlan, plan_of
 from instruments.validity import Flag, SheetConditions, Validity, condition_flags, judge
 
 Status = Literal["scored", "prorated", "not_scorable"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from instruments import GRADES, MISSING, AnswerSheet, Instrument, catalogue, score, score_batch
 from instruments.engine import INVALID, NO_GRADE, NO_SCORE, PRORATED
+from instruments.plan import plan_of
 from tests.instruments import reference
 
 CODES = catalogue().codes
@@ -98,8 +99,6 @@ def test_all_answers_to_the_asq_are_judged_as_written() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_batch_larger_than_a_chunk_is_scored_piece_by_piece_with_the_same_result(code: str) -> None:
-    from instruments.engine import plan_of
-
     instrument = catalogue().get(code)
     few = sheets(instrument, 1_000, 0.05, seed=3)
     times = plan_of(instrument).chunk // 1_000 + 2
