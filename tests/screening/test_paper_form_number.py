@@ -52,6 +52,8 @@ def test_letters_that_look_like_digits_are_read_as_digits():
     assert is_valid(number.replace("0", "O").replace("1", "l"))
 
 
-@pytest.mark.parametrize("wrong", ["", "12345678", "U" * 9, "一二三四五六七八九", NUMBERS[0] + "0", "../../etc"])
+@pytest.mark.parametrize(
+    "wrong", ["", "12345678", "U" * 9, "一二三四五六七八九", NUMBERS[0] + "0", "../../etc"]
+)
 def test_what_is_no_form_number_is_refused(wrong):
     assert not is_valid(wrong)
