@@ -52,7 +52,7 @@ def on_file(administration: Administration, scores: Scores) -> SheetOnFile:
         finding=SheetFinding(
             instrument=administration.instrument,
             informant=administration.informant,
-            scored=is_scored(scores),
+            scored=scores.scored,
             over_cutoff=scores.over_cutoff,
             severe=scores.severe,
             grade=scores.grade,
@@ -81,16 +81,6 @@ def earlier_sheet(result: ScreenResult, administration: Administration) -> Sheet
         total=float(total) if scored and total is not None else None,
         order=(administration.administered_on.isoformat(), administration.recorded_at.isoformat()),
     )
-
-
-def is_scored(scores: Scores) -> bool:
-    """Whether the sheet gave a result a person may read: a total, or a rule's result where there is no total."""
-    if scores.validity == "invalid":
-        return False
-    total = scores.total
-    if total is not None:
-        return total.value is not None
-    return any(value.value is not None for value in scores.values.values())
 
 
 def newest_per_row(sheets: Sequence[SheetOnFile]) -> list[SheetOnFile]:
