@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from random import SystemRandom
 from uuid import UUID
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from referral import deadlines, disclosure
 from referral.actions import cases, notices, tasks
-from referral.disclosure import NoteContent
+from referral.disclosure import DisclosureProblem, NoteContent
 from referral.models.case import Case
 from referral.models.referral import Referral, ReferralStatusChange
 from referral.models.task import Task
@@ -145,23 +146,34 @@ def _why(need: ReferralNeed) -> str:
 
 def write_words(
     session: Session, *, actor: Actor, case: Case, referral: Referral, words: dict[str, object], now: datetime
-) -> tuple[disclosure.DisclosureProblem, ...]:
+) -> tuple[DisclosureProblem, ...]:
     """What the school puts on part 2 after seeing the child (F1). Refused when a rule blocks; warnings return."""
     access.check_may(actor, May.SEND_REFERRAL)
     if referral.sent_at is not None:
         raise PolicyViolation("The note has been sent; what stands on it is no longer changed.")
     former, referral.words = referral.words, json.dumps(words, ensure_ascii=False, sort_keys=True)
-    content = compose(session, referral=referral, case=case, now=now)
-    problems = disclosure.check(content)
-    blocking = [p for p in problems if p.severity is disclosure.Severity.BLOCK]
-    if blocking:
+    problems = disclosure.check(compose(session, referral=referral, case=case, now=now))
+    try:
+        _check_note(problems)
+    except InvalidInput:
         referral.words = former
-        raise InvalidInput(
-            "Something must not stand on the note: {fields}.",
-            fields=", ".join(sorted({f"{p.field}: {p.rule}" for p in blocking})),
-        )
+        raise
     make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
     return problems
+
+
+def _check_note(problems: Iterable[DisclosureProblem]) -> None:
+    blocking = sorted({f"{p.field}: {p.rule}" for p in problems if p.severity is disclosure.Severity.BLOCK})
+    if blocking:
+        raise InvalidInput(
+            "The note cannot leave like this (field: rule): {fields}.", fields=", ".join(blocking)
+        )
+
+
+def note_is_fit(session: Session, *, referral: Referral, case: Case, now: datetime) -> bool:
+    """Whether nothing on the note is missing or must not stand there."""
+    problems = disclosure.check(compose(session, referral=referral, case=case, now=now))
+    return not any(problem.severity is disclosure.Severity.BLOCK for problem in problems)
 
 
 def compose(session: Session, *, referral: Referral, case: Case, now: datetime) -> NoteContent:
@@ -253,12 +265,7 @@ def _leave(
     referral.sent_at, referral.sent_by = now, actor.account_id
     referral.answer_due_at = deadlines.due("T12", referral.urgency, now, china())
     content = compose(session, referral=referral, case=case, now=now)
-    blocking = [p for p in disclosure.check(content) if p.severity is disclosure.Severity.BLOCK]
-    if blocking:
-        raise InvalidInput(
-            "Something must not stand on the note: {fields}.",
-            fields=", ".join(sorted({f"{p.field}: {p.rule}" for p in blocking})),
-        )
+    _check_note(disclosure.check(content))
     referral.frozen = json.dumps(content.as_dict(), ensure_ascii=False, sort_keys=True)
     make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
     facility_id = referral.facility_id

@@ -33,6 +33,9 @@ def release(
     if referral.sent_at is not None:
         return ()
     missing = missing_for_at_once(_facts(session, child, referral, signal, now))
+    if not missing and not referrals.note_is_fit(session, referral=referral, case=case, now=now):
+        # A guardian without a telephone number, say: the sheet is stored all the same, a person completes it.
+        missing = ("note_incomplete",)
     if not missing:
         referrals.leave_by_itself(session, actor=actor, case=case, child=child, referral=referral, now=now)
     return missing
