@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from random import SystemRandom
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -109,17 +109,12 @@ def take(session: Session, *, actor: Actor, case: Case, episode: CrisisEpisode, 
         decision="taken",
         now=now,
     )
-    for kind, limit in (
-        (TaskKind.CRISIS_STEP, "T02"),
-        (TaskKind.GUARDIAN_CONTACT, "T04"),
-        (TaskKind.CRISIS_REPORT, "T06"),
-        (TaskKind.CRISIS_STAND_DOWN, "T08"),
-    ):
+    for kind, limit, subject_id in _asked(episode):
         tasks.require(
             session,
             actor=actor,
             kind=kind,
-            subject_id=episode.id,
+            subject_id=subject_id,
             organisation_id=case.organisation_id,
             owner_id=actor.account_id or case.owner_id,
             backup_id=case.backup_id,
@@ -131,10 +126,25 @@ def take(session: Session, *, actor: Actor, case: Case, episode: CrisisEpisode, 
         )
 
 
-_SETTLES = {
-    CrisisStep.CHILD_SAFE: TaskKind.CRISIS_STEP,
-    CrisisStep.GUARDIAN_REACHED: TaskKind.GUARDIAN_CONTACT,
+def _asked(episode: CrisisEpisode) -> tuple[tuple[TaskKind, str, UUID], ...]:
+    """What the taking of an episode asks for: kind, time limit, subject."""
+    return (
+        *((kind, limit, _subject(episode, step)) for step, (kind, limit) in _STEPS.items()),
+        (TaskKind.CRISIS_REPORT, "T06", episode.id),
+        (TaskKind.SAFETY_PLAN, "T07", episode.id),
+    )
+
+
+_STEPS = {
+    CrisisStep.CHILD_SAFE: (TaskKind.CRISIS_STEP, "T02"),
+    CrisisStep.GUARDIAN_REACHED: (TaskKind.GUARDIAN_CONTACT, "T04"),
+    CrisisStep.PROFESSIONAL_REACHED: (TaskKind.CRISIS_STEP, "T08"),
 }
+
+
+def _subject(episode: CrisisEpisode, step: CrisisStep) -> UUID:
+    """One line per step: the same kind of task stands twice on one episode."""
+    return uuid5(episode.id, step.value)
 
 
 def record_step(
@@ -160,15 +170,10 @@ def record_step(
     if happened_at > now:
         raise InvalidInput("The time of the step lies in the future.")
     _step(session, actor, episode, step, result, place, remark, happened_at, now)
-    if step in _SETTLES:
-        tasks.settle(
-            session,
-            actor=actor,
-            kind=_SETTLES[step],
-            subject_id=episode.id,
-            decision=result.value,
-            now=now,
-        )
+    if step in _STEPS:
+        kind, _ = _STEPS[step]
+        subject_id = _subject(episode, step)
+        tasks.settle(session, actor=actor, kind=kind, subject_id=subject_id, decision=result.value, now=now)
 
 
 def stand_down(
@@ -204,13 +209,8 @@ def stand_down(
         )
     episode.stood_down_at = now
     _step(session, actor, episode, CrisisStep.STOOD_DOWN, StepResult.DONE, None, None, now, now)
-    for kind in (
-        TaskKind.CRISIS_STEP,
-        TaskKind.GUARDIAN_CONTACT,
-        TaskKind.CRISIS_REPORT,
-        TaskKind.CRISIS_STAND_DOWN,
-    ):
-        tasks.settle(session, actor=actor, kind=kind, subject_id=episode.id, decision="stood_down", now=now)
+    for kind, _, subject_id in _asked(episode):
+        tasks.settle(session, actor=actor, kind=kind, subject_id=subject_id, decision="stood_down", now=now)
 
 
 def _step(

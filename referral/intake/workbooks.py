@@ -200,24 +200,17 @@ def _ring_staged(
 ) -> None:
     """Critical answers of a file that is not stored yet (decisions 18 and 31)."""
     alarmed = {alarm.code for alarm in file_alarms(parsed)}
-    wrong = {error.sheet for error in parsed.errors}
-    titles = {sheet.code: sheet.title for sheet in parsed.sheets}
     known = known_sightings(session, [enrolment.child_id for enrolment in roll.values()])
     seen: list[CriticalSighting] = []
     unknown: list[SheetRow] = []
     for checked in rows:
         row = checked.row
-        if (
-            not isinstance(row, SheetRow)
-            or not row.critical
-            or row.code in alarmed
-            or titles[row.code] in wrong
-        ):
+        if not isinstance(row, SheetRow) or not row.critical or row.code in alarmed:
             continue
         enrolment = roll.get(row.student_no)
         if enrolment is not None and enrolment.child.name == row.name:
             seen += _sight_row(session, batch, enrolment.child_id, row, known, now)
-        else:
+        elif row.administered_on is None or not policies.is_history(row.administered_on, local_day(now)):
             unknown.append(row)
     answer_sightings(session, actor, seen, now)
     if alarmed:
