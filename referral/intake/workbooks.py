@@ -53,8 +53,8 @@ from screening.spreadsheets.rows import ParsedWorkbook, RosterRow, RowError, Sev
 
 WRITE_TOPIC = "import.write"
 
-UNKNOWN_CHILD = "{title}: no child with this 学号 is on the roll of this school or in the 名册 of this file."
-OTHER_NAME = "{title}: this 学号 belongs to a child with another 姓名. Check the number."
+UNKNOWN_CHILD = "{title}: no child with this number is on the roll of this school or in the roster of this file."
+OTHER_NAME = "{title}: this number belongs to a child with another name. Check the number."
 NO_CONSENT = "There is no consent to screening for this child, so the sheet is not stored."
 NOT_ASKED = "The questionnaire {code} is not part of this campaign."
 STORED_BEFORE = "A sheet of this questionnaire is already stored for this child and day."
