@@ -41,6 +41,7 @@ _TAILS = """
 100200 abc abc123 123abc qwe qwe123 asd asd123 qwerty a1b2c3 aaa xyz 007 110 119 120 12355 12345678910 987654321
 """
 _FIRST_YEAR, _LAST_YEAR = 1960, 2035
+_KEYPAD = ("147", "258", "369", "7410", "159", "357")
 _KEYBOARD = ("1234567890-=", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./")
 _AS_LETTERS = str.maketrans("@$!|0134578", "asiioieastb")
 
@@ -54,7 +55,8 @@ def common_passwords() -> frozenset[str]:
     words, tails = _WORDS.split(), _TAILS.split()
     years = [str(year) for year in range(_FIRST_YEAR, _LAST_YEAR + 1)]
     ends = [*tails, *years, *(f"{year}{tail}" for year in years[-20:] for tail in ("1", "123"))]
-    made = {f"{word}{end}" for word, end in product(words, ends)}
+    made = set(words)
+    made |= {f"{word}{end}" for word, end in product(words, ends)}
     made |= {f"{end}{word}" for word, end in product(words, tails)}
     made |= {f"{first}{second}" for first, second in product(words, words)}
     made |= {f"{first}{second}" for first, second in product(tails, tails)}
@@ -82,13 +84,18 @@ def check_password(password: str, *, names: Iterable[str] = ()) -> None:
 
 
 def is_common(password: str) -> bool:
-    """Whether it is on the list: as it is, or written with look-alikes such as ``p@ssw0rd``."""
+    """Whether it is on the list as it is, with look-alikes (``p@ssw0rd``), or one stem with any number."""
     folded, known = fold(password), common_passwords()
-    if folded in known:
-        return True
-    # Look-alikes stand in the word, the tail is meant as a number: both parts are tried apart.
     head, tail = _split(password.casefold())
-    return fold(head.translate(_AS_LETTERS)) + tail in known
+    # Look-alikes stand in the word, the tail is meant as a number: both parts are read apart.
+    word = fold(head.translate(_AS_LETTERS))
+    stems = _stems()
+    return folded in known or word + tail in known or word in stems or folded.strip("0123456789") in stems
+
+
+@cache
+def _stems() -> frozenset[str]:
+    return frozenset(_WORDS.split())
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -121,7 +128,7 @@ def _foretold(text: str, at: int) -> bool:
 
 @cache
 def _neighbours() -> frozenset[frozenset[str]]:
-    """Pairs of keys side by side or one above the other."""
-    beside = {frozenset(pair) for row in _KEYBOARD for pair in pairwise(row)}
+    """Pairs of keys side by side or one above the other, on the keyboard and on the number pad."""
+    beside = {frozenset(pair) for row in (*_KEYBOARD, *_KEYPAD) for pair in pairwise(row)}
     above = {frozenset(pair) for rows in pairwise(_KEYBOARD) for pair in zip(*rows, strict=False)}
     return frozenset(beside | above)
