@@ -49,9 +49,10 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     "referral/queries/": ({CHILD, ROWS, NARROWED}, "each function takes an actor; see SCOPES"),
     "screening/actions/": ({NARROWED, WRITE}, "rows that belong to a thing that came through a scoped query"),
     "referral/actions/": ({NARROWED, WRITE}, "rows that belong to a thing that came through a scoped query"),
-    "referral/intake.py": (
-        {NARROWED, WRITE},
-        "the one door: it is given a roster entry that its caller has found",
+    "referral/intake/": ({NARROWED, WRITE}, "the one door: it is given what its caller has found"),
+    "referral/intake/loop.py": (
+        {CHILD, NARROWED, WRITE},
+        "locks the child of a result or sighting that has just been written",
     ),
     "referral/handlers.py": ({GET, NARROWED, WRITE}, "the system, on ids that our own outbox holds"),
     "api/cli/check.py": ({CHILD, ROWS, NARROWED}, "counts over everything; prints ids only"),
@@ -84,7 +85,13 @@ PARTS |= {"organisation", "document", "assessment", "follow_up", "return_note", 
 PARTS |= {f"{part}_id" for part in PARTS} | {f"{part}_ids" for part in PARTS}
 PARTS |= {"children", "cases", "entries", "results", "referrals", "episodes"}
 # Query functions that look at all children, with the reason. They are for the system, never for a page.
-WITHOUT_AN_ACTOR: dict[str, str] = {}
+WITHOUT_AN_ACTOR: dict[str, str] = {
+    "referral/queries/facilities.py:_asked_this_week": "counts per facility for routing; names no child",
+    "referral/queries/today.py:tasks_visible_to": "a person's own lines, by account; children on them are scoped",
+    "referral/queries/today.py:_cases": "the cases behind a person's own lines; a list shows their numbers",
+    "referral/queries/today.py:list_notices": "what is addressed to the person, by account",
+    "referral/queries/today.py:see_notice": "what is addressed to the person, by account",
+}
 
 READS = {"select", "exists", "aliased", "lateral", "select_from", "join", "outerjoin", "join_from", "query"}
 READS |= {"outerjoin_from", "with_only_columns", "add_columns", "correlate", "union", "union_all"}
@@ -361,7 +368,7 @@ def f(session, child_id):
     [
         ("session.scalars(select(Child))", "api/v1/children.py", CHILD),
         ("session.scalars(sa.select(Child.id))", "api/v1/children.py", CHILD),
-        ("session.scalars(select(sa.func.count(Child.id)))", "referral/intake.py", CHILD),
+        ("session.scalars(select(sa.func.count(Child.id)))", "referral/intake/sheets.py", CHILD),
         ("session.scalars(select(Account).join(Child))", "referral/actions/cases.py", CHILD),
         ("session.get(Child, child_id)", "referral/actions/cases.py", CHILD),
         ("session.get(Carer, child_id)", "referral/actions/cases.py", GET),
