@@ -27,12 +27,17 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
+from api.webhook import WebhookGateway
+from referral.actions import escalations
+from referral.handlers import HANDLERS
 from screening.core import audit, outbox
 from screening.core.clock import Clock
 from screening.core.db import Database, Lane
 from screening.core.errors import DomainError
 from screening.core.faults import fault
 from screening.core.outbox import OutboxMessage
+from screening.core.paper import Printer, find_fonts
+from screening.core.settings import Settings
 from screening.core.work import Handler, Job, Payload, Tools
 
 log = logging.getLogger(__name__)
@@ -86,7 +91,7 @@ class Timed:
 
     name: str
     every: timedelta
-    run: Callable[[Session, datetime], None]
+    run: Callable[[Session, datetime], object]
     lane: Lane = Lane.USUAL
 
 
@@ -95,7 +100,13 @@ def seal_trail(session: Session, now: datetime) -> None:
     audit.seal_tail(session, limit=SEAL_PIECE)
 
 
+def climb(session: Session, now: datetime) -> None:
+    """What is late goes one step up (requirement RL6)."""
+    escalations.tick(session, now=now)
+
+
 SEALING = Timed("seal", SEAL_EVERY, seal_trail, Lane.BULK)
+LADDER = Timed("ladder", TICK_EVERY, climb)
 
 
 def show_nowhere(session: Session, message: OutboxMessage) -> None:
@@ -139,6 +150,7 @@ class Worker:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._beat = time.monotonic()
+        self._stop_by: float | None = None
 
     # --- one step ------------------------------------------------------------------------------------------
 
@@ -258,6 +270,7 @@ class Worker:
     def start(self) -> None:
         """Run in two threads of this process until :meth:`stop`."""
         self._stopping.clear()
+        self._stop_by = None
         self._beat = time.monotonic()
         if self._database.is_sqlite:
             self._free_claims()
@@ -270,22 +283,27 @@ class Worker:
 
     def stop_soon(self) -> None:
         """Take nothing new; what runs goes on. Returns at once, so that a signal handler may call it."""
+        self._stop_by = self._stop_by or time.monotonic() + STOP_SECONDS
         self._stopping.set()
         self._wake.set()
 
-    def stop(self, within: float = STOP_SECONDS) -> bool:
-        """Finish what runs, at most ``within`` seconds, then put its claim back. ``True`` when all had finished."""
+    def stop(self, within: float | None = None) -> bool:
+        """Finish what runs and put back the claim of what does not. ``True`` when all had finished.
+
+        Waits ``within`` seconds, without it until :data:`STOP_SECONDS` after the first word about stopping.
+        """
         self.stop_soon()
-        deadline = time.monotonic() + within
+        deadline = self._stop_by if within is None else time.monotonic() + within
         for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        left = [turn for turn in list(self._turns.values()) if turn.outside]
-        for turn in left:
-            with suppress(Exception):  # the database is away: then the claim lapses by itself
-                self._release(turn.claimed)
-        ended = not any(thread.is_alive() for thread in self._threads)
+            thread.join(max(0.0, (deadline or 0.0) - time.monotonic()))
+        for turn in list(self._turns.values()):
+            if turn.outside:
+                with suppress(Exception):  # the database is away: then the claim lapses by itself
+                    self._release(turn.claimed)
         self._threads = [thread for thread in self._threads if thread.is_alive()]
-        return ended
+        if not self._threads:
+            self._tools.printer.close()
+        return not self._threads
 
     @property
     def alive(self) -> bool:
@@ -346,6 +364,16 @@ class Worker:
                 .values(claim=None, claimed_until=None)
                 .execution_options(synchronize_session=False)
             )
+
+
+def compose(settings: Settings, database: Database, clock: Clock) -> Worker:
+    """The worker of the service: its handlers, its clock's jobs, its printer and its way out."""
+    tools = Tools(
+        clock=clock,
+        printer=Printer(find_fonts(settings.font) if settings.font else None),
+        gateway=WebhookGateway(settings.webhook, clock) if settings.webhook else None,
+    )
+    return Worker(database, clock, HANDLERS, tools, timed=(SEALING, LADDER))
 
 
 def _any_ready(session: Session, now: datetime) -> bool:

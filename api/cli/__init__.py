@@ -1,0 +1,336 @@
+"""The command ``xinqiao``. Each command imports what it needs when it runs, so that ``--help`` is quick.
+
+Groups and commands here have the names of the modules beside them, so a module is imported by its full name only.
+
+A refusal is one sentence and exit status 2, never a traceback; 1 means that a check has found something.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+if TYPE_CHECKING:
+    from screening.core.settings import Settings
+
+REFUSED, FOUND = 2, 1
+
+app = typer.Typer(
+    name="xinqiao",
+    help="心桥 Xinqiao: school screening, intervention and two-way referral.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+db = typer.Typer(help="Make, upgrade and check the database.", no_args_is_help=True)
+accounts = typer.Typer(help="Accounts and their roles.", no_args_is_help=True)
+organisations = typer.Typer(help="Areas, schools, facilities.", no_args_is_help=True)
+audit = typer.Typer(help="The trail of who saw and did what.", no_args_is_help=True)
+outbox = typer.Typer(help="Background work that was given up.", no_args_is_help=True)
+for name, group in (
+    ("db", db),
+    ("accounts", accounts),
+    ("organisations", organisations),
+    ("audit", audit),
+    ("outbox", outbox),
+):
+    app.add_typer(group, name=name)
+
+
+class Kind(StrEnum):
+    """Kinds of organisation, as ``screening.models.organisation`` has them; a test compares the two."""
+
+    CITY = "city"
+    COUNTY = "county"
+    TOWNSHIP = "township"
+    VILLAGE = "village"
+    SCHOOL = "school"
+    FACILITY = "facility"
+    HOTLINE = "hotline"
+    SERVICE_SITE = "service_site"
+
+
+OwnerUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="XINQIAO_OWNER_URL",
+        show_default=False,
+        help="PostgreSQL: address for the role that owns the tables. Better in the environment than typed.",
+    ),
+]
+RoleName = Annotated[str, typer.Option("--role", help="for example counsellor, school_lead, sysadmin")]
+At = Annotated[str, typer.Option("--at", help="code of the organisation")]
+Reason = Annotated[str, typer.Option("--reason", help="who decided it and why; goes into the trail")]
+Username = Annotated[str, typer.Argument(help="small letters, digits, dots and dashes")]
+
+
+def settings() -> Settings:
+    from screening.core.settings import Settings
+
+    return Settings.read()
+
+
+# --- the service -------------------------------------------------------------------------------------------
+
+
+@app.command()
+def serve(
+    demo: Annotated[bool, typer.Option("--demo", help="a made-up county in a directory of its own")] = False,
+    host: Annotated[str, typer.Option(help="where to listen")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve pages and JSON, with the worker inside (unless XINQIAO_WORKER=alone)."""
+    from api.cli.serve import serve as run
+
+    run(settings(), demo=demo, host=host, port=port)
+
+
+@app.command()
+def work() -> None:
+    """Run the worker alone, beside others. PostgreSQL only."""
+    from api.cli.serve import work as run
+
+    run(settings())
+
+
+@app.command()
+def doctor() -> None:
+    """Is this machine, and what has been set up, fit for the service?"""
+    from api.cli.doctor import Weight, examine
+    from api.cli.words import say, sentence
+    from screening.core.clock import Clock
+
+    signs = examine(settings(), Clock())
+    for sign in signs:
+        say(f"{sign.weight.mark} {sentence(sign.message, **sign.params)}")
+    if any(sign.weight is Weight.BAD for sign in signs):
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def check(
+    deep: Annotated[bool, typer.Option("--deep", help="open every stored file as well")] = False,
+) -> None:
+    """Do the promises hold for what is stored? Prints ids only; runs beside a running service."""
+    from api.cli.check import check_all
+    from api.cli.home import opened
+    from api.cli.words import _, say, sentence
+    from screening.core.clock import Clock
+
+    with opened(settings(), hold=False) as database, database.look() as session:
+        findings = check_all(session, now=Clock().now(), deep=deep)
+    for finding in findings:
+        say(f"{finding.invariant:>2}  {sentence(finding.message)} {finding.count}")
+        for thing in finding.ids:
+            say(f"      {thing}")
+    if findings:
+        raise typer.Exit(FOUND)
+    say(_("Every promise that can be checked holds."))
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="the school's workbook (.xlsx)")],
+    campaign: Annotated[UUID, typer.Option("--campaign", help="id of the campaign")],
+    username: Annotated[str, typer.Option("--as", help="user name of the person who imports")],
+    good_rows: Annotated[
+        bool, typer.Option("--good-rows", help="write the good rows although others have errors")
+    ] = False,
+) -> None:
+    """Import a workbook: stage, review by Excel row and column, commit."""
+    from api.cli.imports import run
+
+    if not run(settings(), file=file, campaign_id=campaign, username=username, good_rows=good_rows):
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def score(
+    code: Annotated[str, typer.Argument(help="the instrument, for example phq9")],
+    answers: Annotated[Path, typer.Argument(help="CSV: columns 1 to n, extra items by name, id if wanted")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="where to write; otherwise the screen")
+    ] = None,
+) -> None:
+    """Score a CSV file of answers: one row out per row in, no database."""
+    from api.cli.score import score as run
+
+    run(code, answers, out)
+
+
+# --- the database ------------------------------------------------------------------------------------------
+
+
+@db.command()
+def init(owner_url: OwnerUrl = None) -> None:
+    """Make the directory, the keys and an empty database."""
+    from api.cli.db import init as run
+
+    run(settings(), owner_url)
+
+
+@db.command()
+def upgrade(owner_url: OwnerUrl = None) -> None:
+    """Bring the tables of an older version up to date. Make a backup first."""
+    from api.cli.db import upgrade as run
+
+    run(settings(), owner_url)
+
+
+@db.command(name="check")
+def check_tables() -> None:
+    """Are the tables those of this version, and is the file sound?"""
+    from api.cli.db import check as run
+
+    if not run(settings()):
+        raise typer.Exit(FOUND)
+
+
+# --- people and places -------------------------------------------------------------------------------------
+
+
+@accounts.command()
+def create(
+    username: Username,
+    name: Annotated[str, typer.Option("--name", prompt=True, help="the person's name")],
+    role: RoleName,
+    at: At,
+    reason: Reason,
+) -> None:
+    """Open an account with one role. The start password is shown once."""
+    from api.cli.accounts import create as run
+    from api.cli.accounts import role_named
+
+    run(settings(), username=username, name=name, role=role_named(role), at=at, reason=reason)
+
+
+@accounts.command()
+def grant(
+    username: Username,
+    role: RoleName,
+    at: At,
+    reason: Reason,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="last day")] = None,
+) -> None:
+    """Give an account one more role, from today."""
+    from api.cli.accounts import grant as run
+    from api.cli.accounts import role_named
+
+    run(
+        settings(),
+        username=username,
+        role=role_named(role),
+        at=at,
+        until=until.date() if until else None,
+        reason=reason,
+    )
+
+
+@accounts.command()
+def reset(username: Username) -> None:
+    """Make a new start password, shown once; every session of the account ends."""
+    from api.cli.accounts import reset as run
+
+    run(settings(), username=username)
+
+
+@accounts.command(name="list")
+def list_accounts() -> None:
+    """Accounts with the roles they hold today."""
+    from api.cli.accounts import show_all
+
+    show_all(settings())
+
+
+@organisations.command()
+def add(
+    code: Annotated[str, typer.Argument(help="letters, digits and dashes")],
+    name: Annotated[str, typer.Option("--name")],
+    kind: Annotated[Kind, typer.Option("--kind")],
+    below: Annotated[str | None, typer.Option("--below", help="code of the organisation above")] = None,
+    phone: Annotated[str | None, typer.Option("--phone")] = None,
+) -> None:
+    """Add an area, a school, a facility."""
+    from api.cli.accounts import add_organisation
+    from screening.models.organisation import OrganisationKind
+
+    add_organisation(
+        settings(), code=code, name=name, kind=OrganisationKind(kind.value), below=below, phone=phone
+    )
+
+
+# --- trail and background work -----------------------------------------------------------------------------
+
+
+@audit.command()
+def verify() -> None:
+    """Walk the chain of the trail from its beginning and name the first wrong number."""
+    from api.cli.home import opened
+    from api.cli.words import _, complain, say
+    from screening.core.audit import verify as walk
+
+    with opened(settings(), hold=False) as database, database.look() as session:
+        verdict = walk(session)
+    if verdict.wrong_at is not None:
+        complain(_("The trail is wrong at number {n}: changed, removed or swapped.", n=verdict.wrong_at))
+        raise typer.Exit(FOUND)
+    say(_("The trail holds: {checked} rows chained, {unsealed} not chained yet.",
+          checked=verdict.checked, unsealed=verdict.unsealed))  # fmt: skip
+
+
+@outbox.command(name="list")
+def list_outbox() -> None:
+    """What waits and what was given up."""
+    from api.cli.outbox import show
+
+    show(settings())
+
+
+@outbox.command()
+def retry() -> None:
+    """Try again what was given up."""
+    from api.cli.outbox import retry as run
+
+    run(settings())
+
+
+# --- the way in --------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run the command; a refusal becomes one sentence and exit status 2."""
+    os.umask(0o077)  # whatever is made here is for this account alone (CR7)
+    try:
+        app()
+    except Exception as error:
+        said = refusal(error)
+        if said is None:
+            raise
+        sys.stderr.write(said + "\n")
+        sys.exit(REFUSED)
+
+
+def refusal(error: Exception) -> str | None:
+    """The sentence for a refusal; ``None`` for what is a mistake of ours."""
+    from sqlalchemy.exc import OperationalError
+
+    from api.cli.words import _, sentence
+    from screening.core.errors import DomainError
+    from screening.core.sealing import KeysRefused
+    from screening.core.settings import SettingsRefused
+
+    if isinstance(error, DomainError):
+        return sentence(error.message, **error.params)
+    if isinstance(error, KeysRefused | SettingsRefused):
+        return _("Refused: {reason}.", reason=str(error))
+    # Without a statement it was the connection that failed; with one it would be a mistake of ours.
+    if isinstance(error, OperationalError) and (error.statement is None or error.connection_invalidated):
+        return _("The database cannot be reached.")
+    return None

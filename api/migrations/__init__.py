@@ -54,7 +54,7 @@ def current(url: str) -> str | None:
     address = make_url(url)
     if address.get_backend_name() == "sqlite" and not Path(str(address.database)).is_file():
         return None
-    with connection(url) as opened:
+    with connection(url, reading=True) as opened:
         return MigrationContext.configure(opened).get_current_revision()
 
 
@@ -73,7 +73,7 @@ def known(revision: str) -> bool:
 
 def check(url: str) -> tuple[str, ...]:
     """What differs between the tables at ``url`` and the models; empty when nothing does."""
-    with connection(url) as opened:
+    with connection(url, reading=True) as opened:
         context = MigrationContext.configure(opened, opts={"compare_type": True})
         return tuple(_words(change) for change in compare_metadata(context, models()))
 
@@ -90,9 +90,13 @@ def models() -> MetaData:
 
 
 @contextmanager
-def connection(url: str) -> Iterator[Connection]:
-    """A connection of its own, in which statements that change tables are part of the transaction."""
-    engine = _engine(url)
+def connection(url: str, *, reading: bool = False) -> Iterator[Connection]:
+    """A connection of its own, in which statements that change tables are part of the transaction.
+
+    With ``reading`` an SQLite file is opened read-only, so that looking at it never disturbs the service that
+    holds it (requirement RL14).
+    """
+    engine = _engine(url, reading)
     try:
         with engine.connect() as opened:
             yield opened
@@ -100,10 +104,15 @@ def connection(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url, poolclass=pool.NullPool)
-    if engine.dialect.name != "sqlite":
-        return engine
+def _engine(url: str, reading: bool) -> Engine:
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite":
+        return create_engine(address, poolclass=pool.NullPool)
+    if reading:
+        return create_engine(
+            f"sqlite+pysqlite:///file:{address.database}?mode=ro&uri=true", poolclass=pool.NullPool
+        )
+    engine = create_engine(address, poolclass=pool.NullPool)
 
     @event.listens_for(engine, "connect")
     def settle(raw: Any, _: object) -> None:
