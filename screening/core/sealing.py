@@ -15,7 +15,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -37,9 +37,9 @@ class KeysRefused(Exception):
 class Keyring:
     """Data keys by id, the id used for new cells, and the key of the blind indexes (32 bytes each)."""
 
-    keys: Mapping[int, bytes]
+    keys: Mapping[int, bytes] = field(repr=False)
     current: int
-    index_key: bytes
+    index_key: bytes = field(repr=False)
 
     def seal(self, place: str, data: bytes) -> bytes:
         head = bytes([FORMAT]) + self.current.to_bytes(2, "big")
@@ -52,6 +52,8 @@ class Keyring:
         key = self.keys.get(int.from_bytes(head[1:], "big")) if head[:1] == bytes([FORMAT]) else None
         if key is None:
             raise SealBroken("unknown format or key")
+        if len(nonce) < _NONCE:
+            raise SealBroken("the cell was cut short")
         try:
             return AESGCM(key).decrypt(nonce, body, head + place.encode())
         except InvalidTag as wrong:
