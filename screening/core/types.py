@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import JSON, DateTime, ForeignKey, String
 from sqlalchemy.dialects.postgresql import JSONB
@@ -82,35 +82,39 @@ class SealedOptional:
     def __get__(self, thing: Any, owner: type | None = None) -> str | None:
         if thing is None:
             return self  # type: ignore[return-value]  # on the class itself: the descriptor, for introspection
-        plain = thing.__dict__.get(f"_plain_{self.name}")
-        if plain is not None:
-            return str(plain)
         cell = getattr(thing, f"{self.name}_sealed")
+        # What was opened or set holds as long as the cell it belongs to: another cell has been read since.
+        known = thing.__dict__.get(f"_plain_{self.name}")
+        if known is not None and known[0] == cell:
+            return cast("str | None", known[1])
         if not cell:
             return None
         text = keyring_of(thing).open(self.place(thing), cell).decode()
-        thing.__dict__[f"_plain_{self.name}"] = text
+        thing.__dict__[f"_plain_{self.name}"] = (cell, text)
         return text
 
     def __set__(self, thing: Any, text: str | None) -> None:
-        thing.__dict__[f"_plain_{self.name}"] = text
-        setattr(thing, f"{self.name}_sealed", None if text is None else PENDING)
+        cell = None if text is None else PENDING
+        thing.__dict__[f"_plain_{self.name}"] = (cell, text)
+        setattr(thing, f"{self.name}_sealed", cell)
 
     def place(self, thing: Any) -> str:
         return f"{thing.__tablename__}.{self.name}:{thing.id}"
 
     def seal(self, thing: Any, keyring: Keyring) -> None:
         """Fill the sealed cell (and the blind index) from what was set on ``thing``."""
-        if f"_plain_{self.name}" not in thing.__dict__:
-            return
-        plain = thing.__dict__[f"_plain_{self.name}"]
-        if plain is not None and getattr(thing, f"{self.name}_sealed") == PENDING:
-            setattr(thing, f"{self.name}_sealed", keyring.seal(self.place(thing), plain.encode()))
+        cell, plain = thing.__dict__.get(f"_plain_{self.name}", (None, None))
+        if f"_plain_{self.name}" not in thing.__dict__ or getattr(thing, f"{self.name}_sealed") != cell:
+            return  # nothing was set on it, or it has been read from the database since
+        if cell == PENDING and plain is not None:
+            cell = keyring.seal(self.place(thing), plain.encode())
+            thing.__dict__[f"_plain_{self.name}"] = (cell, plain)
+            setattr(thing, f"{self.name}_sealed", cell)
             if self.index:
                 setattr(
                     thing, f"{self.name}_index", keyring.blind(f"{thing.__tablename__}.{self.name}", plain)
                 )
-        elif plain is None and self.index:
+        elif cell is None and self.index:
             setattr(thing, f"{self.name}_index", None)
 
 
