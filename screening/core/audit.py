@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, func, select
+from sqlalchemy import LargeBinary, Result, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from screening.core.actor import Actor
@@ -188,18 +188,19 @@ class Verdict:
 def verify(session: Session) -> Verdict:
     """Walk the chain from its beginning."""
     checked, previous = 0, GENESIS
-    for seal, row in _pairs(session):
-        if seal.seq != checked + 1 or row is None or digest_of(seal.seq, previous, row) != seal.digest:
-            return Verdict(checked, 0, checked + 1)
-        checked, previous = seal.seq, seal.digest
+    with _pairs(session) as pairs:  # closed at the first wrong one too: a server's cursor hangs on it
+        for seal, row in pairs:
+            if seal.seq != checked + 1 or row is None or digest_of(seal.seq, previous, row) != seal.digest:
+                return Verdict(checked, 0, checked + 1)
+            checked, previous = seal.seq, seal.digest
     total = session.scalar(select(func.count()).select_from(AuditRow)) or 0
     return Verdict(checked, total - checked, None)
 
 
-def _pairs(session: Session) -> Iterator[tuple[AuditSeal, AuditRow | None]]:
+def _pairs(session: Session) -> Result[AuditSeal, AuditRow | None]:
     statement = (
         select(AuditSeal, AuditRow)
         .outerjoin(AuditRow, AuditRow.id == AuditSeal.row_id)
         .order_by(AuditSeal.seq)
     )
-    yield from session.execute(statement.execution_options(yield_per=1000))
+    return session.execute(statement.execution_options(yield_per=1000))
