@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
 from instruments import (
+    AnswerError,
     AnswerErrors,
     AnswerSheet,
     Instrument,
@@ -20,10 +22,25 @@ from screening.access import May
 from screening.actions import administrations
 from screening.actions.administrations import Recorded, SheetIn
 from screening.core.actor import Actor
-from screening.core.errors import InvalidInput
+from screening.core.errors import DomainError, InvalidInput
 from screening.core.faults import fault
 from screening.models.administration import Mode
 from screening.models.campaign import RosterEntry
+
+UNREADABLE = "Some answers are not among those of the questionnaire. Nothing was stored; correct them and send the sheet again."
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of one sheet at the door.
+
+    A refusal is a value and not an exception: the alarms of a refused sheet stand (decision 18), so the transaction
+    that holds them has to commit. ``refused`` says why no record was made, ``errors`` which answers cannot be read.
+    """
+
+    recorded: Recorded | None = None
+    refused: DomainError | None = None
+    errors: tuple[AnswerError, ...] = ()
 
 
 def submit(
@@ -39,15 +56,18 @@ def submit(
     idempotency_key: str,
     informant: str | None = None,
     conditions: SheetConditions | None = None,
-) -> Recorded:
-    """Record one sheet and all that follows. The same key again gives the first answer again."""
+    exact: bool = False,
+) -> Submitted:
+    """Record one sheet and all that follows. The same key again gives the first answer again.
+
+    ``exact``: only integers are answers, as JSON has to say them (requirement IO1); a form's "2" and "２" are two.
+    """
     access.check_may(actor, May.RECORD_SHEET)
     try:
-        sheet = AnswerSheet.parse(instrument, answers)
-    except AnswerErrors:
-        # Alarms never wait for a form to be put right: a refused sheet's critical answers ring now (decision 18).
+        sheet = _read(instrument, answers, exact=exact)
+    except AnswerErrors as wrong:
         sight_keyed(session, actor, occasion, instrument, answers, administered_on, now)
-        raise
+        return Submitted(refused=InvalidInput(UNREADABLE), errors=wrong.errors)
     if sheet.is_blank:
         raise InvalidInput("A wholly blank sheet is no sheet: mark the child absent instead.")
     [recorded] = submit_many(
@@ -68,8 +88,20 @@ def submit(
         now=now,
     )
     if recorded.refused is not None:
-        raise recorded.refused
-    return recorded
+        sight_keyed(session, actor, occasion, instrument, answers, administered_on, now)
+    return Submitted(recorded, recorded.refused)
+
+
+def _read(instrument: Instrument, answers: Mapping[str, object], *, exact: bool) -> AnswerSheet:
+    """The sheet, or ``AnswerErrors``."""
+    inexact = [
+        AnswerError(key, "not_an_integer", instrument.item(key).values)
+        for key, answer in answers.items()
+        if key in instrument.positions and answer is not None and type(answer) is not int
+    ]
+    if exact and inexact:
+        raise AnswerErrors(tuple(inexact))
+    return AnswerSheet.parse(instrument, answers)
 
 
 def submit_many(

@@ -24,6 +24,7 @@ from screening.core.actor import Actor
 from screening.core.clock import local_day
 from screening.models.campaign import RosterEntry
 from screening.models.import_batch import CriticalSighting
+from screening.queries.results import critical_answers_of, graded_sheets
 
 
 def sight_keyed(
@@ -54,8 +55,19 @@ def sight_keyed(
 def known_sightings(
     session: Session, child_ids: Iterable[UUID]
 ) -> set[tuple[UUID, str, str, date, str, str]]:
-    rows = session.scalars(select(CriticalSighting).where(CriticalSighting.child_id.in_(list(child_ids))))
-    return {(s.child_id, s.instrument, s.layout, s.answered_on, s.item, s.grade.value) for s in rows}
+    """What has rung already: from an earlier file or refused sheet, or from a sheet that is stored."""
+    ids = list(child_ids)
+    known: set[tuple[UUID, str, str, date, str, str]] = set()
+    for start in range(0, len(ids), 500):
+        piece = ids[start : start + 500]
+        rows = session.scalars(select(CriticalSighting).where(CriticalSighting.child_id.in_(piece)))
+        known |= {(s.child_id, s.instrument, s.layout, s.answered_on, s.item, s.grade.value) for s in rows}
+        for sheet in graded_sheets(session, child_ids=piece):
+            known |= {
+                (sheet.child_id, sheet.instrument, sheet.layout, sheet.administered_on, a.item, a.grade.value)
+                for a in critical_answers_of(session, sheet)
+            }
+    return known
 
 
 def answer_sightings(

@@ -53,12 +53,15 @@ from screening.spreadsheets.rows import ParsedWorkbook, RosterRow, RowError, Sev
 
 WRITE_TOPIC = "import.write"
 
-UNKNOWN_CHILD = "{title}: no child with this number is on the roll of this school or in the roster of this file."
+UNKNOWN_CHILD = (
+    "{title}: no child with this number is on the roll of this school or in the roster of this file."
+)
 OTHER_NAME = "{title}: this number belongs to a child with another name. Check the number."
 NO_CONSENT = "There is no consent to screening for this child, so the sheet is not stored."
 NOT_ASKED = "The questionnaire {code} is not part of this campaign."
 STORED_BEFORE = "A sheet of this questionnaire is already stored for this child and day."
 NOT_OPEN = "This campaign is not open, so no sheet can be recorded in it."
+URGENT_UNKNOWN = "An answer in this row asks for a talk soon, and the child is not known here. Find out who it is and tell the duty person now."
 
 
 def stage(
@@ -79,7 +82,8 @@ def stage(
     if actor.account_id is None:
         raise PolicyViolation("A workbook is uploaded by a person.")
     roll = enrolled(session, organisation_id=campaign.organisation_id, student_nos=_numbers(parsed))
-    rows = _check_rows(session, campaign, parsed, roll, now)
+    rows = _check_rows(session, campaign, parsed, roll)
+    known_here, unknown = _critical_rows(parsed, roll)
     batch = imports.store(
         session,
         actor=actor,
@@ -88,14 +92,32 @@ def stage(
         file_name=file_name,
         parsed=parsed,
         rows=rows,
+        alarms=_alarms(parsed, unknown),
         now=now,
     )
     session.flush()
     if not parsed.refused:
-        _ring_staged(session, actor, campaign, batch, parsed, rows, roll, now)
+        _sight_rows(session, actor, batch, known_here, roll, now)
+        if file_alarms(parsed):
+            _alarm(session, actor, campaign, batch, TaskKind.FILE_ALARM, Grade.B, now)
+        urgent = worst_grade(row.worst for row in unknown if row.worst)
+        if urgent is not None:
+            _alarm(session, actor, campaign, batch, TaskKind.UNKNOWN_CHILD_ALARM, urgent, now)
         if batch.status is BatchStatus.STAGED:
             _ask_commit(session, actor, batch, now)
     return batch
+
+
+def _alarms(parsed: ParsedWorkbook, unknown: Sequence[SheetRow]) -> list[RowError]:
+    """What the review shows first: sheets that ring as a whole, and rows of children nobody knows here."""
+    titles = {sheet.code: sheet.title for sheet in parsed.sheets}
+    rung = [
+        RowError(alarm.sheet, None, None, alarm.message, alarm.params, Severity.ALARM)
+        for alarm in file_alarms(parsed)
+    ]
+    return rung + [
+        RowError(titles[row.code], row.excel_row, None, URGENT_UNKNOWN, {}, Severity.ALARM) for row in unknown
+    ]
 
 
 def _numbers(parsed: ParsedWorkbook) -> set[str]:
@@ -103,7 +125,7 @@ def _numbers(parsed: ParsedWorkbook) -> set[str]:
 
 
 def _check_rows(
-    session: Session, campaign: Campaign, parsed: ParsedWorkbook, roll: dict[str, Enrolment], now: datetime
+    session: Session, campaign: Campaign, parsed: ParsedWorkbook, roll: dict[str, Enrolment]
 ) -> list[CheckedRow]:
     """Each row with its own problems and those that only the database can see."""
     coming = {row.student_no: row for row in parsed.roster if not row.errors}
@@ -188,36 +210,43 @@ def _consented(
     return policies.is_consented(consent_status(given, enrolment.child_id, Purpose.SCREENING))
 
 
-def _ring_staged(
+def _critical_rows(
+    parsed: ParsedWorkbook, roll: dict[str, Enrolment]
+) -> tuple[list[SheetRow], list[SheetRow]]:
+    """Rows with critical answers of children found on the roll; of others, those that ask for a talk.
+
+    Sheets whose heading is wrong are not read for alarms, nor those that ring as a whole (decision 31).
+    """
+    silent = {alarm.code for alarm in file_alarms(parsed)}
+    wrong = {error.sheet for error in parsed.errors}
+    silent |= {sheet.code for sheet in parsed.sheets if sheet.title in wrong}
+    found: list[SheetRow] = []
+    others: list[SheetRow] = []
+    for sheet in parsed.sheets:
+        for row in sheet.rows:
+            if row.critical and row.code not in silent:
+                enrolment = roll.get(row.student_no)
+                if enrolment is not None and enrolment.child.name == row.name:
+                    found.append(row)
+                elif row.worst in URGENT:
+                    others.append(row)
+    return found, others
+
+
+def _sight_rows(
     session: Session,
     actor: Actor,
-    campaign: Campaign,
     batch: ImportBatch,
-    parsed: ParsedWorkbook,
-    rows: Sequence[CheckedRow],
+    rows: Sequence[SheetRow],
     roll: dict[str, Enrolment],
     now: datetime,
 ) -> None:
-    """Critical answers of a file that is not stored yet (decisions 18 and 31)."""
-    alarmed = {alarm.code for alarm in file_alarms(parsed)}
-    known = known_sightings(session, [enrolment.child_id for enrolment in roll.values()])
+    """Critical answers of a file that is not stored yet ring at once (decisions 18 and 31)."""
+    known = known_sightings(session, [roll[row.student_no].child_id for row in rows])
     seen: list[CriticalSighting] = []
-    unknown: list[SheetRow] = []
-    for checked in rows:
-        row = checked.row
-        if not isinstance(row, SheetRow) or not row.critical or row.code in alarmed:
-            continue
-        enrolment = roll.get(row.student_no)
-        if enrolment is not None and enrolment.child.name == row.name:
-            seen += _sight_row(session, batch, enrolment.child_id, row, known, now)
-        elif row.administered_on is None or not policies.is_history(row.administered_on, local_day(now)):
-            unknown.append(row)
+    for row in rows:
+        seen += _sight_row(session, batch, roll[row.student_no].child_id, row, known, now)
     answer_sightings(session, actor, seen, now)
-    if alarmed:
-        _alarm(session, actor, campaign, batch, TaskKind.FILE_ALARM, Grade.B, now)
-    urgent = worst_grade(row.worst for row in unknown if row.worst)
-    if urgent in (Grade.A, Grade.B, Grade.C):
-        _alarm(session, actor, campaign, batch, TaskKind.UNKNOWN_CHILD_ALARM, urgent, now)
 
 
 def _sight_row(
@@ -513,13 +542,8 @@ def _sight_refused(
     roll = enrolled(
         session, organisation_id=campaign.organisation_id, student_nos={line.student_no for line in urgent}
     )
-    known = known_sightings(session, [enrolment.child_id for enrolment in roll.values()])
-    seen: list[CriticalSighting] = []
-    for line in urgent:
-        enrolment = roll.get(line.student_no)
-        if enrolment is not None and enrolment.child.name == line.name:
-            seen += _sight_row(session, batch, enrolment.child_id, line, known, now)
-    answer_sightings(session, actor, seen, now)
+    found = [line for line in urgent if (e := roll.get(line.student_no)) and e.child.name == line.name]
+    _sight_rows(session, actor, batch, found, roll, now)
 
 
 def _unknown_left(session: Session, campaign: Campaign, batch: ImportBatch) -> bool:

@@ -63,12 +63,13 @@ def store(
     file_name: str,
     parsed: ParsedWorkbook,
     rows: Sequence[CheckedRow],
+    alarms: Sequence[RowError],
     now: datetime,
 ) -> ImportBatch:
     """Keep the file, its rows sealed, and every problem by place. Nothing of it is a record yet."""
     access.check_may_at(actor, May.IMPORT, campaign.organisation_id)
     document = documents.store(session, data=data, media_type=XLSX, now=now)
-    problems = [*parsed.errors, *parsed.warnings, *(p for checked in rows for p in checked.problems)]
+    problems = [*alarms, *parsed.errors, *parsed.warnings, *(p for checked in rows for p in checked.problems)]
     unreadable = parsed.refused or any(error.severity is Severity.ERROR for error in parsed.errors)
     batch = ImportBatch(
         organisation_id=campaign.organisation_id,

@@ -61,6 +61,19 @@ def answers_of(session: Session, administration: Administration) -> AnswerSheet:
     return AnswerSheet.unpack(catalogue().get(administration.instrument), data, administration.layout)
 
 
+def graded_sheets(session: Session, *, child_ids: Sequence[UUID]) -> Sequence[Administration]:
+    """The stored sheets of these children that hold a critical answer. For decisions, not for pages."""
+    return session.scalars(
+        select(Administration)
+        .join(ScreenResult, ScreenResult.administration_id == Administration.id)
+        .where(
+            Administration.child_id.in_(child_ids),
+            Administration.voided_at.is_(None),
+            ScreenResult.grade.is_not(None),
+        )
+    ).all()
+
+
 def critical_answers_of(session: Session, administration: Administration) -> tuple[CriticalAnswer, ...]:
     """The critical answers of a stored sheet."""
     instrument = catalogue().get(administration.instrument)

@@ -81,10 +81,11 @@ _Places = Mapping[str, Mapping[str, int]]
 
 
 class Severity(StrEnum):
-    """An error keeps a row, or the file, from being stored; a warning does not."""
+    """An error keeps a row, or the file, from being stored; a warning does not. An alarm asks for a person now."""
 
     ERROR = "error"
     WARNING = "warning"
+    ALARM = "alarm"
 
 
 @dataclass(frozen=True, slots=True)
