@@ -8,6 +8,7 @@ it: closed by default, decided before a body is read).
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Collection, Iterable
@@ -175,10 +176,8 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 def host_name(host: str) -> str:
     """The name in a ``Host`` header, without its port; empty when it is no host."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    found = re.fullmatch(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?", host)
+    return found[1].lower() if found else ""
 
 
 def is_below(path: str, places: Iterable[str]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -146,5 +147,78 @@ def bearer(make_person, sign_in) -> Callable[..., dict[str, str]]:
         made += 1
         person = make_person(f"person{made}", *roles)
         return {"Authorization": f"Bearer {sign_in(person)['access_token']}"}
+
+    return headers
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of the app with one method."""
+
+    method: str
+    path: str
+    takes_json: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def is_api(self) -> bool:
+        return self.path.startswith("/api/")
+
+    def address(self) -> str:
+        """The path with a random id in each place."""
+        return re.sub(r"\{[^}]*\}", lambda _: str(uuid4()), self.path)
+
+
+@pytest.fixture
+def routes(app) -> list[Route]:
+    """Every route of the app, those of included routers too."""
+    from fastapi.routing import iter_route_contexts
+    from starlette.routing import Mount
+
+    found = []
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, Mount):
+            continue
+        body = getattr(context, "body_field", None)
+        takes_json = body is not None and type(body.field_info).__name__ not in {"Form", "File"}
+        found += [
+            Route(method, context.path, takes_json)
+            for method in sorted((context.methods or set()) - {"HEAD"})
+        ]
+    return sorted(found, key=lambda route: route.name)
+
+
+@pytest.fixture
+def open_routes(app) -> frozenset[str]:
+    """Names of the routes that strangers may call."""
+    from api import v1, web
+
+    always = {"GET /healthz", "GET /api/v1/openapi.json"}
+    return frozenset(always | {f"{method} {path}" for method, path in (*v1.OPEN, *web.OPEN)})
+
+
+@pytest.fixture
+def open_session(app, database, clock) -> Callable[..., dict[str, str]]:
+    """``open_session(person, route)``: headers of a live session of the kind this route wants, without hashing."""
+    from api.auth import ACCESS
+    from api.middleware import COOKIE
+    from screening.models.account import SignInSession
+
+    def headers(person: Person, *, api: bool = True) -> dict[str, str]:
+        keeper, now = app.state.gatekeeper, clock.now()
+        with database.begin() as session:
+            entry = SignInSession(account_id=person.id, browser=not api, started_at=now, seen_at=now)
+            session.add(entry)
+        if api:
+            return {"Authorization": f"Bearer {keeper._mint(ACCESS, person.id, entry.id, ACCESS.lifetime)}"}
+        return {
+            "Cookie": f"{COOKIE}={keeper.page_token(person.id, entry.id)}",
+            "X-CSRF-Token": keeper.form_token(entry.id),
+            "Sec-Fetch-Site": "same-origin",
+            "Accept": "text/html",
+        }
 
     return headers

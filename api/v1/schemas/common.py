@@ -8,10 +8,20 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+)
+from pydantic_core import core_schema
 
 T = TypeVar("T")
 
@@ -46,12 +56,21 @@ def _seen(value: str) -> str:
     return value
 
 
+class _ByText:
+    """A schema of its own: pydantic cannot make a shared enumeration's schema lenient afterwards."""
+
+    def __get_pydantic_core_schema__(
+        self, source: type[StrEnum], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.enum_schema(source, list(source), sub_type="str", strict=False)
+
+
 # 36 characters with dashes, small or capital.
 Id = Annotated[UUID, BeforeValidator(_text), Field(strict=False)]
 Day = Annotated[date, BeforeValidator(_day), Field(strict=False)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_text), Field(strict=False)]
 # A member of an enumeration by its text: ``OneOf[Tier]``.
-OneOf = Annotated[T, BeforeValidator(_text), Field(strict=False)]
+OneOf = Annotated[T, _ByText()]
 
 Name = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_seen)]
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_seen)]
