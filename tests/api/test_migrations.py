@@ -24,6 +24,10 @@ NOW = datetime(2026, 10, 14, 2, 0, tzinfo=UTC)
 @pytest.fixture
 def empty(database_url, tmp_path):
     """A database without any table: its address for the application and for the owner."""
+    yield from without_tables(tmp_path)
+
+
+def without_tables(tmp_path):
     if ENGINE == "sqlite":
         url = f"sqlite:///{tmp_path / 'new.sqlite'}"
         yield url, url

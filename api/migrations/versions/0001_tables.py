@@ -263,9 +263,13 @@ def upgrade() -> None:
         sa.Column("base_rate", sa.Double(), nullable=False),
         sa.Column("release", sa.String(length=20), nullable=False),
         sa.Column("set_by", sa.Uuid(), nullable=False),
-        sa.Column("approved_by", sa.Uuid(), nullable=False),
+        sa.Column("approved_by", sa.Uuid(), nullable=True),
+        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "(approved_by IS NULL) = (approved_at IS NULL)", name=op.f("ck_district_setting_approved")
+        ),
         sa.ForeignKeyConstraint(
             ["organisation_id"],
             ["organisation.id"],
