@@ -58,11 +58,16 @@ def check_campaign_step(from_: CampaignStatus, to: CampaignStatus) -> None:
 
 def check_base_rate_change(rate: float, *, set_by: UUID, approved_by: UUID, campaigns_open: int) -> None:
     """Decision 19: between .03 and .25, two people, never while a campaign of the district is open."""
+    check_base_rate(rate, campaigns_open=campaigns_open)
+    if set_by == approved_by:
+        raise PolicyViolation("The base rate is set by two people.")
+
+
+def check_base_rate(rate: float, *, campaigns_open: int) -> None:
+    """What already a proposal has to keep."""
     low, high = BASE_RATE_LIMITS
     if not low <= rate <= high:
         raise InvalidInput("The base rate lies between {low} and {high}.", low=low, high=high)
-    if set_by == approved_by:
-        raise PolicyViolation("The base rate is set by two people.")
     if campaigns_open:
         raise PolicyViolation(
             "A campaign is open in this district; the base rate is not changed until it ends."

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from instruments import Instrument, Scores, ScoreValue
 from risk_model import (
+    Level,
     LevelDecision,
     LevelRules,
     LiabilityModel,
@@ -111,6 +112,25 @@ def compute(
     prediction = _predict(model, sheets, base_rate) if scored else None
     decision = assign_level([sheet.finding for sheet in sheets], prediction, rules)
     return _row(administration, scores, sheets, prediction, decision, scored, base_rate, model, history, now)
+
+
+def level_at(
+    result: ScreenResult,
+    used: Sequence[ScreenResult],
+    *,
+    model: LiabilityModel,
+    base_rate: float,
+    rules: LevelRules,
+) -> Level | None:
+    """The level that a stored result would have at another base rate. ``used``: the results of its sheets."""
+    sheets = [earlier_sheet(each, each.administration) for each in used]
+    findings = [
+        replace(sheet.finding, grade=result.grade)
+        if sheet.administration_id == str(result.administration_id)
+        else sheet.finding
+        for sheet in sheets
+    ]
+    return assign_level(findings, _predict(model, sheets, base_rate), rules).level
 
 
 def _predict(model: LiabilityModel, sheets: Sequence[SheetOnFile], base_rate: float) -> Prediction | None:

@@ -53,6 +53,9 @@ from screening.spreadsheets.rows import ParsedWorkbook, RosterRow, RowError, Sev
 
 WRITE_TOPIC = "import.write"
 
+# Grades that ask for a talk; R is a review of its own.
+URGENT = frozenset({Grade.A, Grade.B, Grade.C})
+
 UNKNOWN_CHILD = (
     "{title}: no child with this number is on the roll of this school or in the roster of this file."
 )

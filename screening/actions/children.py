@@ -55,7 +55,9 @@ def enrol_many(
     return done
 
 
-OTHER_CHILD = "This student number belongs to a child with another name. Nothing was changed; check the number."
+OTHER_CHILD = (
+    "This student number belongs to a child with another name. Nothing was changed; check the number."
+)
 
 
 def _new(session: Session, actor: Actor, organisation_id: UUID, row: RosterRow, now: datetime) -> Child:

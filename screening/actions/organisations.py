@@ -12,9 +12,9 @@ from screening.access import May
 from screening.core import audit
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
-from screening.core.errors import InvalidInput
+from screening.core.errors import InvalidInput, NotPermitted, PolicyViolation
 from screening.models.organisation import DistrictSetting, DutyEntry, Organisation, OrganisationKind
-from screening.queries.campaigns import count_open_campaigns, district_setting
+from screening.queries.campaigns import count_open_campaigns, newest_setting
 
 
 def add(
@@ -80,24 +80,82 @@ def decide(
     approved_by: UUID,
     now: datetime,
 ) -> DistrictSetting:
-    """Set base rate and release mode of a district, by two people (decisions 2 and 19)."""
-    access.check_may(actor, May.SET_DISTRICT)
-    # Before the first account exists the system itself sets up a district, and its one approver signs alone.
-    set_by = actor.account_id or UUID(int=0)
+    """Set up a district: what an operator was given in writing, with the person who approved it."""
+    if not actor.is_system:
+        raise NotPermitted
+    set_by = UUID(int=0)  # no account: the system itself, before the first person signs in
     policies.check_base_rate_change(
         base_rate,
         set_by=set_by,
         approved_by=approved_by,
         campaigns_open=count_open_campaigns(session, district),
     )
-    last = district_setting(session, district.id)
+    setting = _setting(session, actor, district, base_rate, release, set_by, now)
+    setting.approved_by, setting.approved_at = approved_by, now
+    return setting
+
+
+def propose(
+    session: Session,
+    *,
+    actor: Actor,
+    district: Organisation,
+    base_rate: float,
+    release: str,
+    now: datetime,
+) -> DistrictSetting:
+    """Write down what a second person has to sign before it is in force (decisions 2 and 19)."""
+    access.check_may_at(actor, May.SET_DISTRICT, district.id)
+    policies.check_base_rate(base_rate, campaigns_open=count_open_campaigns(session, district))
+    if actor.account_id is None:
+        raise PolicyViolation("The base rate is set by two people.")
+    return _setting(session, actor, district, base_rate, release, actor.account_id, now)
+
+
+def approve(
+    session: Session, *, actor: Actor, district: Organisation, version: int, now: datetime
+) -> DistrictSetting:
+    """The second person signs the proposal they have read; whoever wrote it does not."""
+    access.check_may_at(actor, May.SET_DISTRICT, district.id)
+    setting = newest_setting(session, district.id)
+    if setting is None or setting.approved_by is not None or setting.version != version:
+        raise PolicyViolation("There is no such proposal waiting for a second person.")
+    if actor.account_id is None:
+        raise PolicyViolation("The base rate is set by two people.")
+    policies.check_base_rate_change(
+        setting.base_rate,
+        set_by=setting.set_by,
+        approved_by=actor.account_id,
+        campaigns_open=count_open_campaigns(session, district),
+    )
+    setting.approved_by, setting.approved_at = actor.account_id, now
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.BASE_RATE_SET,
+        at=now,
+        subject_id=setting.id,
+        detail={"approved": True},
+    )
+    return setting
+
+
+def _setting(
+    session: Session,
+    actor: Actor,
+    district: Organisation,
+    base_rate: float,
+    release: str,
+    set_by: UUID,
+    now: datetime,
+) -> DistrictSetting:
+    last = newest_setting(session, district.id)
     setting = DistrictSetting(
         organisation_id=district.id,
         version=last.version + 1 if last else 1,
         base_rate=base_rate,
         release=release,
         set_by=set_by,
-        approved_by=approved_by,
         set_at=now,
     )
     session.add(setting)

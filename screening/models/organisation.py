@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from screening.core.db import Base
@@ -51,18 +51,22 @@ class DistrictSetting(Base):
     """What a county has decided, as a row per decision; the last one holds.
 
     ``base_rate``: the share of pupils who need care beyond the school (decision 19: .03 to .25, two people).
-    ``release``: how referrals leave (decision 2).
+    ``release``: how referrals leave (decision 2). Until ``approved_by`` is filled it is a proposal and not in force.
     """
 
     __tablename__ = "district_setting"
-    __table_args__ = (UniqueConstraint("organisation_id", "version"),)
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "version"),
+        CheckConstraint("(approved_by IS NULL) = (approved_at IS NULL)", "approved"),
+    )
 
     organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"))
     version: Mapped[int]
     base_rate: Mapped[float]
     release: Mapped[str] = mapped_column(String(20))
     set_by: Mapped[UUID]
-    approved_by: Mapped[UUID]
+    approved_by: Mapped[UUID | None]
+    approved_at: Mapped[datetime | None] = mapped_column(Instant)
     set_at: Mapped[datetime] = mapped_column(Instant)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -59,6 +59,13 @@ def on_duty(session: Session, *, organisation_id: UUID, at: datetime) -> Sequenc
         )
         .order_by(DutyEntry.starts_at)
     ).all()
+
+
+def names_of(session: Session, account_ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """The names of colleagues, for a page that says who."""
+    wanted = {account_id for account_id in account_ids if account_id is not None}
+    rows = session.scalars(select(Account).where(Account.id.in_(wanted)))
+    return {account.id: account.name for account in rows}
 
 
 def areas_above(session: Session, organisation: Organisation) -> list[Organisation]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -12,10 +13,12 @@ from risk_model import DEFAULT_BASE_RATE
 from screening.access import Part, campaigns_visible_to, visible_child_ids
 from screening.core.actor import Actor
 from screening.core.errors import NotFound
+from screening.models.administration import Administration
 from screening.models.campaign import Campaign, CampaignStatus, RosterEntry
 from screening.models.child import Child
 from screening.models.consent import Consent, ConsentStatus, Purpose
 from screening.models.organisation import DistrictSetting, Organisation, OrganisationKind
+from screening.models.result import ResultStatus, ScreenResult
 
 
 def get_campaign(session: Session, *, actor: Actor, campaign_id: UUID) -> Campaign:
@@ -62,16 +65,76 @@ def list_roster(
     return session.scalars(statement).all()
 
 
+def recorded_sheets(session: Session, *, entries: Sequence[RosterEntry]) -> dict[UUID, list[str]]:
+    """Codes of the sheets stored for each line of a roll that was found through a scope."""
+    rows = session.execute(
+        select(Administration.roster_entry_id, Administration.instrument)
+        .where(
+            Administration.roster_entry_id.in_([entry.id for entry in entries]),
+            Administration.voided_at.is_(None),
+        )
+        .distinct()
+        .order_by(Administration.instrument)
+    )
+    found: dict[UUID, list[str]] = {}
+    for entry_id, code in rows:
+        found.setdefault(entry_id, []).append(code)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a campaign stands, in children but for ``sheets`` (stored sheets by questionnaire).
+
+    ``absent``: on the roll, consented, and without any sheet. ``not_scored``: with a sheet that gave no result.
+    """
+
+    on_roll: int
+    with_sheet: int
+    sheets: dict[str, int]
+    not_scored: int
+    without_consent: int
+    absent: int
+
+
+def progress(session: Session, *, campaign: Campaign) -> Progress:
+    """The counts of a campaign that was found through a scope."""
+    roll = set(session.scalars(select(RosterEntry.child_id).where(RosterEntry.campaign_id == campaign.id)))
+    rows = session.execute(
+        select(ScreenResult.child_id, ScreenResult.status, Administration.instrument)
+        .join(Administration, Administration.id == ScreenResult.administration_id)
+        .where(ScreenResult.campaign_id == campaign.id, Administration.voided_at.is_(None))
+    ).all()
+    sheets = dict.fromkeys(campaign.instruments, 0)
+    for _, _, code in rows:
+        sheets[code] = sheets.get(code, 0) + 1
+    seen = {child for child, _, _ in rows}
+    consents = current_consents(session, roll, [Purpose.SCREENING])
+    given = {child for (child, _), consent in consents.items() if consent.status is ConsentStatus.GIVEN}
+    return Progress(
+        on_roll=len(roll),
+        with_sheet=len(seen),
+        sheets=sheets,
+        not_scored=len({child for child, status, _ in rows if status is ResultStatus.NOT_SCORED}),
+        without_consent=len(roll - given),
+        absent=len((roll & given) - seen),
+    )
+
+
 def current_consents(
     session: Session, child_ids: Iterable[UUID], purposes: Iterable[Purpose]
 ) -> dict[tuple[UUID, Purpose], Consent]:
     """The answer that holds for each child and purpose: the one recorded last."""
-    rows = session.scalars(
-        select(Consent)
-        .where(Consent.child_id.in_(list(child_ids)), Consent.purpose.in_(list(purposes)))
-        .order_by(Consent.recorded_at, Consent.given_on)
-    )
-    return {(row.child_id, row.purpose): row for row in rows}
+    ids, wanted = list(child_ids), list(purposes)
+    found: dict[tuple[UUID, Purpose], Consent] = {}
+    for start in range(0, len(ids), 500):
+        rows = session.scalars(
+            select(Consent)
+            .where(Consent.child_id.in_(ids[start : start + 500]), Consent.purpose.in_(wanted))
+            .order_by(Consent.recorded_at, Consent.given_on)
+        )
+        found |= {(row.child_id, row.purpose): row for row in rows}
+    return found
 
 
 def current_consent(session: Session, *, child_id: UUID, purpose: Purpose) -> Consent | None:
@@ -98,7 +161,17 @@ def district_of(session: Session, organisation: Organisation) -> Organisation:
 
 
 def district_setting(session: Session, district_id: UUID) -> DistrictSetting | None:
-    """What the district has decided last."""
+    """What is in force: the last that two people have signed."""
+    return session.scalars(
+        select(DistrictSetting)
+        .where(DistrictSetting.organisation_id == district_id, DistrictSetting.approved_by.is_not(None))
+        .order_by(DistrictSetting.version.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def newest_setting(session: Session, district_id: UUID) -> DistrictSetting | None:
+    """The last that anybody wrote: in force, or waiting for a second person."""
     return session.scalars(
         select(DistrictSetting)
         .where(DistrictSetting.organisation_id == district_id)
