@@ -13,17 +13,16 @@ from sqlalchemy.orm import Session
 
 from referral import deadlines, disclosure
 from referral.actions import cases, notices, tasks
+from referral.actions.referral_steps import ask_school, move, settle, status_row
 from referral.disclosure import DisclosureProblem, NoteContent
 from referral.models.case import Case
-from referral.models.referral import Referral, ReferralStatusChange
-from referral.models.task import Task
+from referral.models.referral import Referral
 from referral.planning import ReferralNeed
-from referral.policies import check_answerable, check_sendable
+from referral.policies import check_sendable
 from referral.queries.facilities import choose_for
 from referral.queries.notes import note_inputs
 from referral.queries.people import facility_people
-from referral.states import REFERRAL_OPEN, REFERRAL_TRANSITIONS, check_transition
-from referral.terms import DeclineReason, PlanStatus, ReferralKind, ReferralStatus, TaskKind, Tier, Urgency
+from referral.terms import PlanStatus, ReferralKind, ReferralStatus, TaskKind, Tier, Urgency
 from screening import access
 from screening.access import May, Part
 from screening.core import audit, outbox
@@ -85,7 +84,7 @@ def _draft(
         drafted_at=now,
     )
     session.add(referral)
-    _changed(session, actor, referral, ReferralStatus.DRAFT, None, None, now)
+    status_row(session, actor, referral, ReferralStatus.DRAFT, None, None, now)
     audit.record(
         session,
         actor=actor,
@@ -95,8 +94,12 @@ def _draft(
         subject_id=referral.id,
     )
     if choice.facility_id is None:
-        _task(session, actor, case, TaskKind.SERVICE_GAP, referral.id, now + timedelta(days=1), None, now)
-    _task(session, actor, case, TaskKind.REFERRAL_SEND, referral.id, _send_due(need.urgency, now), "T11", now)
+        ask_school(
+            session, actor, case, TaskKind.SERVICE_GAP, referral.id, now + timedelta(days=1), None, now
+        )
+    ask_school(
+        session, actor, case, TaskKind.REFERRAL_SEND, referral.id, _send_due(need.urgency, now), "T11", now
+    )
     make_note(session, referral=referral, case=case, actor=actor, now=now)
     return referral
 
@@ -124,7 +127,7 @@ def make_note(
         now=now,
         urgent=urgent,
     )
-    _task(session, actor, case, TaskKind.NOTE_OVERDUE, referral.id, now + NOTE_WITHIN, None, now)
+    ask_school(session, actor, case, TaskKind.NOTE_OVERDUE, referral.id, now + NOTE_WITHIN, None, now)
 
 
 def ask_update(session: Session, *, actor: Actor, case: Case, now: datetime) -> None:
@@ -132,7 +135,7 @@ def ask_update(session: Session, *, actor: Actor, case: Case, now: datetime) -> 
     referral = find_open(session, case_id=case.id)
     if referral is not None:
         due = end_of_next_working_day(local_day(now))
-        _task(session, actor, case, TaskKind.REFERRAL_UPDATE, referral.id, due, None, now)
+        ask_school(session, actor, case, TaskKind.REFERRAL_UPDATE, referral.id, due, None, now)
 
 
 def end_of_next_working_day(day: date) -> datetime:
@@ -190,15 +193,15 @@ def consent_stands(session: Session, *, child: Child) -> bool:
 def ask_guardian(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
     """待监护人同意: somebody has to ask, by a day."""
     if referral.status is ReferralStatus.DRAFT:
-        _move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
+        move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
     due = deadlines.due("T11", referral.urgency, now, china())
-    _task(session, actor, case, TaskKind.GUARDIAN_AGREEMENT, referral.id, due, "T11", now)
+    ask_school(session, actor, case, TaskKind.GUARDIAN_AGREEMENT, referral.id, due, "T11", now)
 
 
 def withdraw(session: Session, *, actor: Actor, referral: Referral, reason: str, now: datetime) -> None:
     """Take a referral back before the child has been to the facility."""
     access.check_may(actor, May.SEND_REFERRAL)
-    _move(session, actor, referral, ReferralStatus.WITHDRAWN, reason, None, now)
+    move(session, actor, referral, ReferralStatus.WITHDRAWN, reason, None, now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
     for kind in (
         TaskKind.REFERRAL_SEND,
@@ -206,7 +209,7 @@ def withdraw(session: Session, *, actor: Actor, referral: Referral, reason: str,
         TaskKind.NOTE_OVERDUE,
         TaskKind.APPOINTMENT,
     ):
-        _settle(session, actor, kind, referral, "withdrawn", now)
+        settle(session, actor, kind, referral, "withdrawn", now)
 
 
 def guardian_answered(
@@ -215,13 +218,13 @@ def guardian_answered(
     """The guardian has been told of this referral and has answered; the consent itself is its own record."""
     access.check_may(actor, May.SEND_REFERRAL)
     if referral.status is ReferralStatus.DRAFT:
-        _move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
+        move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
     to = ReferralStatus.READY if agreed else ReferralStatus.GUARDIAN_REFUSED
-    _move(session, actor, referral, to, None, None, now)
-    _settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "agreed" if agreed else "refused", now)
+    move(session, actor, referral, to, None, None, now)
+    settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "agreed" if agreed else "refused", now)
     if not agreed:
         due = china().closing(china().add_working_days(local_day(now), 5))
-        _task(session, actor, case, TaskKind.GUARDIAN_SECOND_TALK, referral.id, due, None, now)
+        ask_school(session, actor, case, TaskKind.GUARDIAN_SECOND_TALK, referral.id, due, None, now)
 
 
 def send(
@@ -248,7 +251,7 @@ def send(
         emergency=emergency,
     )
     if not emergency and referral.status in (ReferralStatus.DRAFT, ReferralStatus.AWAITING_GUARDIAN):
-        _move(session, actor, referral, ReferralStatus.READY, None, None, now)
+        move(session, actor, referral, ReferralStatus.READY, None, None, now)
     referral.legal_basis = basis
     referral.consent_id = consent.id if consent is not None and given else None
     if escort:
@@ -261,7 +264,7 @@ def send(
 def _leave(
     session: Session, actor: Actor, case: Case, child: Child, referral: Referral, now: datetime
 ) -> None:
-    _move(session, actor, referral, ReferralStatus.SENT, None, None, now)
+    move(session, actor, referral, ReferralStatus.SENT, None, None, now)
     referral.sent_at, referral.sent_by = now, actor.account_id
     referral.answer_due_at = deadlines.due("T12", referral.urgency, now, china())
     content = compose(session, referral=referral, case=case, now=now)
@@ -290,8 +293,8 @@ def _leave(
         subject_id=referral.id,
         detail={"basis": referral.legal_basis, "kind": referral.kind.value},
     )
-    _settle(session, actor, TaskKind.REFERRAL_SEND, referral, "sent", now)
-    _settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "sent", now)
+    settle(session, actor, TaskKind.REFERRAL_SEND, referral, "sent", now)
+    settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "sent", now)
     _ask_answer(session, actor, case, referral, facility_id, now)
 
 
@@ -327,7 +330,7 @@ def leave_by_itself(
         raise PolicyViolation("There is no consent to give data to a facility.")
     referral.kind = ReferralKind.TRIAGE_REQUEST
     referral.legal_basis, referral.consent_id = CONSENT_BASIS, consent.id
-    _move(session, actor, referral, ReferralStatus.READY, "at_once", None, now)
+    move(session, actor, referral, ReferralStatus.READY, "at_once", None, now)
     _leave(session, actor, case, child, referral, now)
 
 
@@ -341,102 +344,26 @@ def count_sent(session: Session, *, facility_id: UUID, since: datetime) -> int:
     return session.scalar(statement) or 0
 
 
-# --- the facility's side ---------------------------------------------------------------------------------
-
-
-def receive(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
-    """Opened in the facility's inbox. Opening again is nothing."""
-    _check_facility(actor, referral)
-    if referral.status in (ReferralStatus.SENT, ReferralStatus.EXPIRED_NO_ANSWER):
-        _move(session, actor, referral, ReferralStatus.RECEIVED, None, None, now)
-
-
-def accept(
-    session: Session, *, actor: Actor, case: Case, referral: Referral, contact: str | None, now: datetime
-) -> None:
-    """接诊: somebody there has it; the first appointment has its own clock (T13)."""
-    _check_facility(actor, referral)
-    receive(session, actor=actor, referral=referral, now=now)
-    _move(session, actor, referral, ReferralStatus.ACCEPTED, None, contact, now)
-    _settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "accepted", now)
-    due = deadlines.due("T13", referral.urgency, now, china())
-    _facility_task(session, actor, case, TaskKind.APPOINTMENT, referral, due, "T13", now)
-
-
-def decline(
-    session: Session,
-    *,
-    actor: Actor,
-    case: Case,
-    referral: Referral,
-    reason: DeclineReason,
-    better_place: str,
-    now: datetime,
-) -> None:
-    """拒接, with a reason and a better place (or "none"). An emergency cannot be declined (精神卫生法 28)."""
-    _check_facility(actor, referral)
-    check_answerable(referral.urgency, declining=True, better_place=better_place)
-    receive(session, actor=actor, referral=referral, now=now)
-    _move(session, actor, referral, ReferralStatus.DECLINED, reason.value, better_place, now)
-    _settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "declined", now)
-    cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
-    due = china().closing(china().add_working_days(local_day(now), 1))
-    _task(session, actor, case, TaskKind.REFERRAL_REROUTE, referral.id, due, None, now)
-
-
-def schedule(
-    session: Session,
-    *,
-    actor: Actor,
-    case: Case,
-    referral: Referral,
-    at: datetime,
-    place: str,
-    now: datetime,
-) -> None:
-    """预约, or a new time for it."""
-    _check_facility(actor, referral)
-    if at <= now:
-        raise InvalidInput("The appointment lies in the past.")
-    _move(session, actor, referral, ReferralStatus.SCHEDULED, None, None, now)
-    referral.appointment_at, referral.appointment_place = at, place
-    _settle(session, actor, TaskKind.APPOINTMENT, referral, "scheduled", now)
-    evening = at.replace(hour=12, minute=0) if at.hour < 12 else at + timedelta(hours=2)
-    _facility_task(session, actor, case, TaskKind.ATTENDANCE_CHECK, referral, evening, None, now)
-
-
-def attended(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
-    """已到诊: the return note has its clock (T15)."""
-    _check_facility(actor, referral)
-    _move(session, actor, referral, ReferralStatus.ATTENDED, None, None, now)
-    _settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "attended", now)
-    due = deadlines.due("T15", referral.urgency, now, china())
-    _facility_task(session, actor, case, TaskKind.RETURN_NOTE, referral, due, "T15", now)
-
-
 def returned(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
     """A return note has come: it lands on the counsellor's list (T16)."""
     if referral.status is not ReferralStatus.RETURNED:
-        _move(session, actor, referral, ReferralStatus.RETURNED, None, None, now)
-    _settle(session, actor, TaskKind.RETURN_NOTE, referral, "written", now)
+        move(session, actor, referral, ReferralStatus.RETURNED, None, None, now)
+    settle(session, actor, TaskKind.RETURN_NOTE, referral, "written", now)
     due = deadlines.due("T16_READ", referral.urgency, now, china())
-    task = _task(session, actor, case, TaskKind.RETURN_NOTE_READ, referral.id, due, "T16", now)
+    task = ask_school(session, actor, case, TaskKind.RETURN_NOTE_READ, referral.id, due, "T16", now)
     notices.ring(session, task=task, step=0, whom=[case.owner_id], urgent=False, now=now)
-
-
-# --- back at the school ----------------------------------------------------------------------------------
 
 
 def acknowledge(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
     """已阅: the plan has to follow (T16)."""
     access.check_may(actor, May.READ_RETURN_NOTE)
-    _move(session, actor, referral, ReferralStatus.ACKNOWLEDGED, None, None, now)
+    move(session, actor, referral, ReferralStatus.ACKNOWLEDGED, None, None, now)
     for note in referral.return_notes:
         if note.read_at is None:
             note.read_at, note.read_by = now, actor.account_id
-    _settle(session, actor, TaskKind.RETURN_NOTE_READ, referral, "read", now)
+    settle(session, actor, TaskKind.RETURN_NOTE_READ, referral, "read", now)
     due = deadlines.due("T16_UPDATE", referral.urgency, now, china())
-    _task(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T16", now)
+    ask_school(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T16", now)
 
 
 def complete(
@@ -452,118 +379,5 @@ def complete(
     access.check_may(actor, May.SEND_REFERRAL)
     if plan_status is PlanStatus.REVIEW_DUE:
         raise PolicyViolation("Review the plan first: the return note has not been worked into it.")
-    _move(session, actor, referral, ReferralStatus.COMPLETED, None, None, now)
+    move(session, actor, referral, ReferralStatus.COMPLETED, None, None, now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
-
-
-# --- shared ----------------------------------------------------------------------------------------------
-
-
-def _check_facility(actor: Actor, referral: Referral) -> None:
-    if referral.facility_id is None:
-        raise PolicyViolation("The referral has no facility yet. Choose one first.")
-    access.check_may_at(actor, May.ANSWER_REFERRAL, referral.facility_id)
-
-
-def _move(
-    session: Session,
-    actor: Actor,
-    referral: Referral,
-    to: ReferralStatus,
-    reason: str | None,
-    remark: str | None,
-    now: datetime,
-) -> None:
-    check_transition(REFERRAL_TRANSITIONS, referral.status, to)
-    referral.status = to
-    referral.ended_at = None if to in REFERRAL_OPEN else now
-    _changed(session, actor, referral, to, reason, remark, now)
-    audit.record(
-        session,
-        actor=actor,
-        event=AuditEvent.REFERRAL_CHANGE,
-        at=now,
-        child_id=referral.child_id,
-        subject_id=referral.id,
-        detail={"status": to.value},
-    )
-
-
-def _changed(
-    session: Session,
-    actor: Actor,
-    referral: Referral,
-    to: ReferralStatus,
-    reason: str | None,
-    remark: str | None,
-    now: datetime,
-) -> None:
-    session.add(
-        ReferralStatusChange(
-            referral_id=referral.id,
-            status=to,
-            changed_at=now,
-            changed_by=actor.account_id,
-            reason=reason,
-            remark=remark,
-        )
-    )
-
-
-def _task(
-    session: Session,
-    actor: Actor,
-    case: Case,
-    kind: TaskKind,
-    subject_id: UUID,
-    due_at: datetime,
-    clock: str | None,
-    now: datetime,
-) -> Task:
-    return tasks.require(
-        session,
-        actor=actor,
-        kind=kind,
-        subject_id=subject_id,
-        organisation_id=case.organisation_id,
-        owner_id=case.owner_id,
-        backup_id=case.backup_id,
-        due_at=due_at,
-        now=now,
-        clock=clock,
-        child_id=case.child_id,
-        case_id=case.id,
-    )
-
-
-def _facility_task(
-    session: Session,
-    actor: Actor,
-    case: Case,
-    kind: TaskKind,
-    referral: Referral,
-    due_at: datetime,
-    clock: str | None,
-    now: datetime,
-) -> None:
-    facility_id = referral.facility_id or case.organisation_id
-    tasks.require(
-        session,
-        actor=actor,
-        kind=kind,
-        subject_id=referral.id,
-        organisation_id=facility_id,
-        owner_id=actor.account_id or case.owner_id,
-        backup_id=case.backup_id,
-        due_at=due_at,
-        now=now,
-        clock=clock,
-        child_id=case.child_id,
-        case_id=case.id,
-    )
-
-
-def _settle(
-    session: Session, actor: Actor, kind: TaskKind, referral: Referral, decision: str, now: datetime
-) -> None:
-    tasks.settle(session, actor=actor, kind=kind, subject_id=referral.id, decision=decision, now=now)

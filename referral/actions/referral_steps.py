@@ -1,0 +1,137 @@
+"""What every step of a referral does: move the machine, ask somebody, settle what was asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from referral.actions import tasks
+from referral.models.case import Case
+from referral.models.referral import Referral, ReferralStatusChange
+from referral.models.task import Task
+from referral.states import REFERRAL_OPEN, REFERRAL_TRANSITIONS, check_transition
+from referral.terms import ReferralStatus, TaskKind
+from screening import access
+from screening.access import May
+from screening.core import audit
+from screening.core.actor import Actor
+from screening.core.audit import AuditEvent
+from screening.core.errors import PolicyViolation
+
+
+def check_facility(actor: Actor, referral: Referral) -> None:
+    """Only the facility the referral was sent to answers it."""
+    if referral.facility_id is None:
+        raise PolicyViolation("The referral has no facility yet. Choose one first.")
+    access.check_may_at(actor, May.ANSWER_REFERRAL, referral.facility_id)
+
+
+def move(
+    session: Session,
+    actor: Actor,
+    referral: Referral,
+    to: ReferralStatus,
+    reason: str | None,
+    remark: str | None,
+    now: datetime,
+) -> None:
+    """One step of the machine: checked, stored, with its row and its trail."""
+    check_transition(REFERRAL_TRANSITIONS, referral.status, to)
+    referral.status = to
+    referral.ended_at = None if to in REFERRAL_OPEN else now
+    status_row(session, actor, referral, to, reason, remark, now)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.REFERRAL_CHANGE,
+        at=now,
+        child_id=referral.child_id,
+        subject_id=referral.id,
+        detail={"status": to.value},
+    )
+
+
+def status_row(
+    session: Session,
+    actor: Actor,
+    referral: Referral,
+    to: ReferralStatus,
+    reason: str | None,
+    remark: str | None,
+    now: datetime,
+) -> None:
+    """The row of a step: who, when, why."""
+    session.add(
+        ReferralStatusChange(
+            referral_id=referral.id,
+            status=to,
+            changed_at=now,
+            changed_by=actor.account_id,
+            reason=reason,
+            remark=remark,
+        )
+    )
+
+
+def ask_school(
+    session: Session,
+    actor: Actor,
+    case: Case,
+    kind: TaskKind,
+    subject_id: UUID,
+    due_at: datetime,
+    clock: str | None,
+    now: datetime,
+) -> Task:
+    """A line on the list of the case's owner."""
+    return tasks.require(
+        session,
+        actor=actor,
+        kind=kind,
+        subject_id=subject_id,
+        organisation_id=case.organisation_id,
+        owner_id=case.owner_id,
+        backup_id=case.backup_id,
+        due_at=due_at,
+        now=now,
+        clock=clock,
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+
+
+def ask_facility(
+    session: Session,
+    actor: Actor,
+    case: Case,
+    kind: TaskKind,
+    referral: Referral,
+    due_at: datetime,
+    clock: str | None,
+    now: datetime,
+) -> None:
+    """A line on the list of whoever answers at the facility."""
+    facility_id = referral.facility_id or case.organisation_id
+    tasks.require(
+        session,
+        actor=actor,
+        kind=kind,
+        subject_id=referral.id,
+        organisation_id=facility_id,
+        owner_id=actor.account_id or case.owner_id,
+        backup_id=case.backup_id,
+        due_at=due_at,
+        now=now,
+        clock=clock,
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+
+
+def settle(
+    session: Session, actor: Actor, kind: TaskKind, referral: Referral, decision: str, now: datetime
+) -> None:
+    """What a line about this referral asked for has happened."""
+    tasks.settle(session, actor=actor, kind=kind, subject_id=referral.id, decision=decision, now=now)
