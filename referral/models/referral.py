@@ -27,6 +27,8 @@ class Facility(Base):
     age_max: Mapped[int]
     weekly_slots: Mapped[int]
     takes_emergencies: Mapped[bool] = mapped_column(default=True)
+    # Triage requests it has opened a week (decision 2, step 3); 0: none leaves by itself.
+    triage_per_week: Mapped[int] = mapped_column(default=0)
 
     organisation: Mapped[Organisation] = relationship()
 
@@ -89,6 +91,15 @@ class Referral(Base):
     appointment_at: Mapped[datetime | None] = mapped_column(Instant)
     appointment_place_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    # A person has told the guardian about this referral: nothing leaves by itself before (decision 2).
+    guardian_told_at: Mapped[datetime | None] = mapped_column(Instant)
+    guardian_told_by: Mapped[UUID | None]
+    held_until: Mapped[date | None]
+    held_why: Mapped[str | None] = mapped_column(String(120))
+    holds: Mapped[int] = mapped_column(default=0)
+    no_shows: Mapped[int] = mapped_column(default=0)
+    # The facility's clock stands still while it waits for what it asked (at most two working days).
+    paused_at: Mapped[datetime | None] = mapped_column(Instant)
     former_id: Mapped[UUID | None] = mapped_column(reference("referral.id"))
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012  # read by the mapper when the class is made
