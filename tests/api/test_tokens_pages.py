@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from api.auth import ACCESS
 from api.deps import (
     AddressDep,
     GatekeeperDep,
@@ -120,6 +121,24 @@ def test_pages_do_not_take_an_access_token(pages, make_person, sign_in):
     assert stranger.get("/trial/today", headers=headers).status_code == 401
     stranger.cookies.set(COOKIE, tokens["access_token"])
     assert stranger.get("/trial/today").status_code == 401
+
+
+def test_a_session_is_of_one_kind(pages, make_person, app, clock, database):
+    """Even a token that we signed is refused when its session was opened for the other kind."""
+    person, keeper, now = make_person(), app.state.gatekeeper, clock.now()
+    with database.begin() as session:
+        entries = [
+            SignInSession(account_id=person.id, browser=browser, started_at=now, seen_at=now)
+            for browser in (True, False)
+        ]
+        session.add_all(entries)
+    of_browser, of_program = (entry.id for entry in entries)
+    access = keeper._mint(ACCESS, person.id, of_browser, ACCESS.lifetime)
+    assert pages.get("/api/v1/me", headers={"Authorization": f"Bearer {access}"}).status_code == 401
+    pages.cookies.set(COOKIE, keeper.page_token(person.id, of_program))
+    assert pages.get("/trial/today").status_code == 401
+    pages.cookies.set(COOKIE, keeper.page_token(person.id, of_browser))
+    assert pages.get("/trial/today").status_code == 200
 
 
 def test_a_form_of_ours_is_taken(browser):
