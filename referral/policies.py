@@ -55,6 +55,21 @@ def can_send(
     return True
 
 
+def check_hold(*, until: date, latest: date, today: date, reason: str, holds: int, is_lead: bool) -> None:
+    """Decision 40: at most five working days, with a reason; a second hold only by the lead."""
+    if not reason.strip():
+        raise PolicyViolation("Say why the referral is held.")
+    if not today < until <= latest:
+        raise PolicyViolation("A hold ends within five working days.")
+    if holds and not is_lead:
+        raise PolicyViolation("A second hold is decided by the lead.")
+
+
+def is_held(held_until: date | None, today: date) -> bool:
+    """Whether a hold is running."""
+    return held_until is not None and today <= held_until
+
+
 def check_answerable(urgency: Urgency, *, declining: bool, better_place: str) -> None:
     """An emergency is accepted, or accepted and passed on; whoever declines names a better place or says none."""
     if declining and urgency is Urgency.EMERGENCY:
@@ -80,6 +95,20 @@ class ReleaseFacts:
     harm_answer: HarmAnswer | None
     facility_known: bool
     emergency: bool
+
+
+def missing_for_triage(facts: ReleaseFacts, *, guardian_told: bool, quota: int) -> tuple[str, ...]:
+    """Why a child whom nobody saw in time is not sent for triage by itself (decision 2, step 3)."""
+    checks = (
+        ("guardian_not_told", not guardian_told),
+        ("no_consent", not facts.consent_given),
+        ("doubtful_sheet", facts.doubtful),
+        ("hold", facts.held),
+        ("harm_block", facts.harm_answer in (HarmAnswer.HOME, HarmAnswer.SCHOOL, HarmAnswer.OTHER)),
+        ("no_facility", not facts.facility_known),
+        ("weekly_limit", facts.sent_this_week >= quota),
+    )
+    return tuple(code for code, holds in checks if holds)
 
 
 def missing_for_at_once(facts: ReleaseFacts) -> tuple[str, ...]:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from referral import deadlines
 from referral.actions import cases
-from referral.actions.referral_steps import ask_facility, ask_school, check_facility, move, settle
+from referral.actions.referral_steps import (
+    ask_answer,
+    ask_facility,
+    ask_school,
+    check_facility,
+    move,
+    settle,
+)
 from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.policies import check_answerable
-from referral.terms import DeclineReason, ReferralStatus, TaskKind
+from referral.terms import DeclineReason, NoShowReason, ReferralStatus, TaskKind
+from screening import access
+from screening.access import May
 from screening.core.actor import Actor
 from screening.core.calendar import china
 from screening.core.clock import local_day
@@ -34,6 +44,7 @@ def accept(
     receive(session, actor=actor, referral=referral, now=now)
     move(session, actor, referral, ReferralStatus.ACCEPTED, None, contact, now)
     settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "accepted", now)
+    _first_wins(session, actor, referral, now)
     due = deadlines.due("T13", referral.urgency, now, china())
     ask_facility(session, actor, case, TaskKind.APPOINTMENT, referral, due, "T13", now)
 
@@ -87,3 +98,81 @@ def attended(session: Session, *, actor: Actor, case: Case, referral: Referral, 
     settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "attended", now)
     due = deadlines.due("T15", referral.urgency, now, china())
     ask_facility(session, actor, case, TaskKind.RETURN_NOTE, referral, due, "T15", now)
+
+
+def _first_wins(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:
+    """Two facilities were asked because the first was silent: the one that accepts has the child (§5.3)."""
+    others = session.scalars(
+        select(Referral).where(
+            Referral.case_id == referral.case_id, Referral.id != referral.id, Referral.ended_at.is_(None)
+        )
+    ).all()
+    system = Actor.system(on_behalf_of=actor.account_id)
+    for other in others:
+        move(session, system, other, ReferralStatus.WITHDRAWN, "another_accepted", None, now)
+        cases.end_grants(session, actor=system, reason_id=other.id, now=now)
+        for kind in (TaskKind.REFERRAL_ANSWER, TaskKind.REFERRAL_REROUTE, TaskKind.REFERRAL_SEND):
+            settle(session, system, kind, other, "another_accepted", now)
+
+
+def ask_more(
+    session: Session, *, actor: Actor, case: Case, referral: Referral, question: str, now: datetime
+) -> None:
+    """The facility needs to know more; its clock stands still, for at most two working days."""
+    check_facility(actor, referral)
+    if not question.strip():
+        raise InvalidInput("Say what is needed.")
+    receive(session, actor=actor, referral=referral, now=now)
+    move(session, actor, referral, ReferralStatus.INFO_REQUESTED, None, question.strip(), now)
+    referral.paused_at = now
+    settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "asked", now)
+    due = china().closing(china().add_working_days(local_day(now), PAUSE_DAYS))
+    ask_school(session, actor, case, TaskKind.REFERRAL_UPDATE, referral.id, due, None, now)
+
+
+PAUSE_DAYS = 2
+
+
+def tell_more(
+    session: Session, *, actor: Actor, case: Case, referral: Referral, answer: str, now: datetime
+) -> None:
+    """The school has answered; the facility's clock goes on where it stood."""
+    access.check_may(actor, May.SEND_REFERRAL)
+    if not answer.strip():
+        raise InvalidInput("Say what is needed.")
+    move(session, actor, referral, ReferralStatus.RECEIVED, None, answer.strip(), now)
+    settle(session, actor, TaskKind.REFERRAL_UPDATE, referral, "told", now)
+    resume(session, actor=actor, case=case, referral=referral, now=now)
+
+
+def resume(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
+    """Give the facility back the time it waited, and put the answer on its list again."""
+    if referral.paused_at is None or referral.answer_due_at is None:
+        return
+    referral.answer_due_at += now - referral.paused_at
+    referral.paused_at = None
+    ask_answer(session, actor, case, referral, now)
+
+
+def no_show(
+    session: Session, *, actor: Actor, case: Case, referral: Referral, reason: NoShowReason, now: datetime
+) -> None:
+    """未到: somebody contacts the family (T14); the second time a conference sits, in a crisis it is a home visit."""
+    check_facility(actor, referral)
+    move(session, actor, referral, ReferralStatus.NO_SHOW, reason.value, None, now)
+    referral.no_shows += 1
+    settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "no_show", now)
+    due = deadlines.due("T14", referral.urgency, now, china())
+    ask_school(session, actor, case, TaskKind.NO_SHOW_CONTACT, referral.id, due, "T14", now)
+    if referral.no_shows >= CONFERENCE_FROM:
+        meeting = china().closing(china().add_working_days(local_day(now), 5))
+        ask_school(session, actor, case, TaskKind.CASE_CONFERENCE, case.id, meeting, None, now)
+
+
+CONFERENCE_FROM = 2
+
+
+def take_into_care(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
+    """诊疗中: care has begun, the return note is still to come."""
+    check_facility(actor, referral)
+    move(session, actor, referral, ReferralStatus.IN_CARE, None, None, now)

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from referral.actions import tasks
+from referral.actions import notices, tasks
 from referral.models.case import Case
 from referral.models.referral import Referral, ReferralStatusChange
 from referral.models.task import Task
+from referral.queries.people import facility_people
 from referral.states import REFERRAL_OPEN, REFERRAL_TRANSITIONS, check_transition
-from referral.terms import ReferralStatus, TaskKind
+from referral.terms import ReferralStatus, TaskKind, Urgency
 from screening import access
 from screening.access import May
 from screening.core import audit
@@ -135,3 +136,25 @@ def settle(
 ) -> None:
     """What a line about this referral asked for has happened."""
     tasks.settle(session, actor=actor, kind=kind, subject_id=referral.id, decision=decision, now=now)
+
+
+def ask_answer(session: Session, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
+    """The facility's list: answer by its clock. One without anybody in the system is phoned by the school (代录)."""
+    facility_id = referral.facility_id or case.organisation_id
+    people = facility_people(session, facility_id=facility_id, now=now)
+    task = tasks.require(
+        session,
+        actor=actor,
+        kind=TaskKind.REFERRAL_ANSWER,
+        subject_id=referral.id,
+        organisation_id=facility_id,
+        owner_id=people[0] if people else case.owner_id,
+        backup_id=people[1] if len(people) > 1 else case.backup_id,
+        due_at=referral.answer_due_at or now,
+        now=now,
+        clock="T12",
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+    urgent = referral.urgency is Urgency.EMERGENCY
+    notices.ring(session, task=task, step=0, whom=people[:2], urgent=urgent, now=now)

@@ -12,16 +12,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from referral import deadlines, disclosure
-from referral.actions import cases, notices, tasks
-from referral.actions.referral_steps import ask_school, move, settle, status_row
+from referral.actions import cases, notices
+from referral.actions.referral_steps import ask_answer, ask_school, move, settle, status_row
 from referral.disclosure import DisclosureProblem, NoteContent
 from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.planning import ReferralNeed
-from referral.policies import check_sendable
+from referral.policies import check_hold, check_sendable
 from referral.queries.facilities import choose_for
 from referral.queries.notes import note_inputs
-from referral.queries.people import facility_people
 from referral.terms import PlanStatus, ReferralKind, ReferralStatus, TaskKind, Tier, Urgency
 from screening import access
 from screening.access import May, Part
@@ -46,9 +45,12 @@ CONSENT_BASIS = "consent"
 
 
 def find_open(session: Session, *, case_id: UUID) -> Referral | None:
-    """The open referral of a case."""
+    """The open referral of a case; of two (a silent facility, and the one asked after it) the living one."""
     return session.scalars(
-        select(Referral).where(Referral.case_id == case_id, Referral.ended_at.is_(None))
+        select(Referral)
+        .where(Referral.case_id == case_id, Referral.ended_at.is_(None))
+        .order_by(Referral.status == ReferralStatus.EXPIRED_NO_ANSWER, Referral.drafted_at.desc())
+        .limit(1)
     ).one_or_none()
 
 
@@ -72,16 +74,44 @@ def _draft(
     session: Session, actor: Actor, case: Case, child: Child, need: ReferralNeed, now: datetime
 ) -> Referral:
     choice = choose_for(session, child=child, urgency=need.urgency, now=now)
+    return new_draft(
+        session,
+        actor=actor,
+        case=case,
+        facility_id=choice.facility_id,
+        urgency=need.urgency,
+        why=_why(need),
+        former=None,
+        now=now,
+    )
+
+
+def new_draft(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    facility_id: UUID | None,
+    urgency: Urgency,
+    why: str,
+    former: Referral | None,
+    now: datetime,
+) -> Referral:
+    """A draft to one facility. After ``former`` nothing is typed again: the words of its note come along."""
     referral = Referral(
         form_no=new_form_number(_RANDOM),
         case_id=case.id,
-        child_id=child.id,
-        facility_id=choice.facility_id,
+        child_id=case.child_id,
+        facility_id=facility_id,
         kind=ReferralKind.REFERRAL,
-        urgency=need.urgency,
-        why=_why(need),
+        urgency=urgency,
+        why=why,
         status=ReferralStatus.DRAFT,
         drafted_at=now,
+        former_id=former.id if former else None,
+        words=former.words if former else None,
+        guardian_told_at=former.guardian_told_at if former else None,
+        guardian_told_by=former.guardian_told_by if former else None,
     )
     session.add(referral)
     status_row(session, actor, referral, ReferralStatus.DRAFT, None, None, now)
@@ -90,16 +120,14 @@ def _draft(
         actor=actor,
         event=AuditEvent.REFERRAL_DRAFT,
         at=now,
-        child_id=child.id,
+        child_id=case.child_id,
         subject_id=referral.id,
     )
-    if choice.facility_id is None:
+    if facility_id is None:
         ask_school(
             session, actor, case, TaskKind.SERVICE_GAP, referral.id, now + timedelta(days=1), None, now
         )
-    ask_school(
-        session, actor, case, TaskKind.REFERRAL_SEND, referral.id, _send_due(need.urgency, now), "T11", now
-    )
+    ask_school(session, actor, case, TaskKind.REFERRAL_SEND, referral.id, _send_due(urgency, now), "T11", now)
     make_note(session, referral=referral, case=case, actor=actor, now=now)
     return referral
 
@@ -212,11 +240,64 @@ def withdraw(session: Session, *, actor: Actor, referral: Referral, reason: str,
         settle(session, actor, kind, referral, "withdrawn", now)
 
 
+def tell_guardian(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
+    """A person has told the guardian about this referral. Without that nothing leaves by itself (decision 2)."""
+    if actor.account_id is None:
+        raise PolicyViolation("Only a person tells a guardian.")
+    if referral.guardian_told_at is None:
+        referral.guardian_told_at, referral.guardian_told_by = now, actor.account_id
+        settle(session, actor, TaskKind.GUARDIAN_CONTACT, referral, "told", now)
+        audit.record(
+            session,
+            actor=actor,
+            event=AuditEvent.REFERRAL_CHANGE,
+            at=now,
+            child_id=referral.child_id,
+            subject_id=referral.id,
+            detail={"guardian_told": True},
+        )
+
+
+def hold(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    referral: Referral,
+    until: date,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Nothing leaves by itself until a day: at most five working days, with a reason; again only by the lead."""
+    access.check_may(actor, May.SEND_REFERRAL)
+    check_hold(
+        until=until,
+        latest=china().add_working_days(local_day(now), 5),
+        today=local_day(now),
+        reason=reason,
+        holds=referral.holds,
+        is_lead=access.may(actor, May.SIGN_TIER),
+    )
+    referral.held_until, referral.held_why = until, reason.strip()[:120]
+    referral.holds += 1
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.REFERRAL_CHANGE,
+        at=now,
+        child_id=referral.child_id,
+        subject_id=referral.id,
+        detail={"held_until": until.isoformat()},
+    )
+    ask_school(session, actor, case, TaskKind.REFERRAL_HOLD, referral.id, china().closing(until), None, now)
+
+
 def guardian_answered(
     session: Session, *, actor: Actor, case: Case, referral: Referral, agreed: bool, now: datetime
 ) -> None:
     """The guardian has been told of this referral and has answered; the consent itself is its own record."""
     access.check_may(actor, May.SEND_REFERRAL)
+    tell_guardian(session, actor=actor, referral=referral, now=now)
     if referral.status is ReferralStatus.DRAFT:
         move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
     to = ReferralStatus.READY if agreed else ReferralStatus.GUARDIAN_REFUSED
@@ -295,30 +376,7 @@ def _leave(
     )
     settle(session, actor, TaskKind.REFERRAL_SEND, referral, "sent", now)
     settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "sent", now)
-    _ask_answer(session, actor, case, referral, facility_id, now)
-
-
-def _ask_answer(
-    session: Session, actor: Actor, case: Case, referral: Referral, facility_id: UUID, now: datetime
-) -> None:
-    people = facility_people(session, facility_id=facility_id, now=now)
-    task = tasks.require(
-        session,
-        actor=actor,
-        kind=TaskKind.REFERRAL_ANSWER,
-        subject_id=referral.id,
-        organisation_id=facility_id,
-        # A facility without anybody in the system is phoned by the school (代录).
-        owner_id=people[0] if people else case.owner_id,
-        backup_id=people[1] if len(people) > 1 else case.backup_id,
-        due_at=referral.answer_due_at or now,
-        now=now,
-        clock="T12",
-        child_id=case.child_id,
-        case_id=case.id,
-    )
-    urgent = referral.urgency is Urgency.EMERGENCY
-    notices.ring(session, task=task, step=0, whom=people[:2], urgent=urgent, now=now)
+    ask_answer(session, actor, case, referral, now)
 
 
 def leave_by_itself(

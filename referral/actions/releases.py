@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from referral.actions import referrals
 from referral.models.case import Case
 from referral.models.referral import ChannelAgreement, Referral
-from referral.policies import ReleaseFacts, missing_for_at_once
+from referral.policies import ReleaseFacts, is_held, missing_for_at_once
 from referral.queries.signals import Signal
 from referral.terms import HarmAnswer, ReleaseMode, Urgency
 from screening.core.actor import Actor
@@ -32,7 +32,7 @@ def release(
     """Let the referral leave by itself if it may. Returns why it does not: the person's press is awaited."""
     if referral.sent_at is not None:
         return ()
-    missing = missing_for_at_once(_facts(session, child, referral, signal, now))
+    missing = missing_for_at_once(facts_of(session, child, referral, signal, now))
     if not missing and not referrals.note_is_fit(session, referral=referral, case=case, now=now):
         # A guardian without a telephone number, say: the sheet is stored all the same, a person completes it.
         missing = ("note_incomplete",)
@@ -41,7 +41,9 @@ def release(
     return missing
 
 
-def _facts(session: Session, child: Child, referral: Referral, signal: Signal, now: datetime) -> ReleaseFacts:
+def facts_of(
+    session: Session, child: Child, referral: Referral, signal: Signal, now: datetime
+) -> ReleaseFacts:
     agreement = live_agreement(session, facility_id=referral.facility_id, now=now)
     week = now - timedelta(days=7)
     return ReleaseFacts(
@@ -54,7 +56,7 @@ def _facts(session: Session, child: Child, referral: Referral, signal: Signal, n
         weekly_limit=agreement.weekly_limit if agreement else 0,
         consent_given=referrals.consent_stands(session, child=child),
         doubtful=signal.doubtful,
-        held=False,
+        held=is_held(referral.held_until, local_day(now)),
         harm_answer=HarmAnswer(child.harm_answer) if child.harm_answer else None,
         facility_known=referral.facility_id is not None,
         emergency=referral.urgency is Urgency.EMERGENCY,

@@ -61,6 +61,7 @@ class Referral(Base):
         Index(
             "uq_referral_open",
             "case_id",
+            "facility_id",
             unique=True,
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),

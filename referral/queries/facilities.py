@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -19,14 +20,22 @@ _EVERYDAY = frozenset({Urgency.ROUTINE, Urgency.URGENT})
 WEEK = timedelta(days=7)
 
 
-def choose_for(session: Session, *, child: Child, urgency: Urgency, now: datetime) -> Choice:
-    """The facility for this child by district, age and open slots."""
+def choose_for(
+    session: Session,
+    *,
+    child: Child,
+    urgency: Urgency,
+    now: datetime,
+    refused: frozenset[UUID] = frozenset(),
+) -> Choice:
+    """The facility for this child by district, age and open slots; ``refused`` are not asked again."""
     school = session.get_one(Organisation, child.organisation_id)
     facts = RoutingFacts(
         district=district_of(session, school).path,
         age=age_on(child.birth_date, local_day(now)),
         urgency=urgency,
         today=local_day(now),
+        refused=refused,
     )
     return choose_facility(facts, facility_options(session, now=now))
 

@@ -1062,7 +1062,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_referral_open",
         "referral",
-        ["case_id"],
+        ["case_id", "facility_id"],
         unique=True,
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
