@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from instruments import (
@@ -13,6 +15,7 @@ from instruments import (
 from referral import deadlines
 from referral.actions import cases, crises, notices, plans, referrals, releases, tasks
 from referral.models.case import Case
+from referral.models.task import Task
 from referral.queries.people import People, people_of
 from referral.queries.plan_facts import plan_facts
 from referral.queries.signals import Signal, of_result
@@ -27,27 +30,47 @@ from screening.models.child import Child
 from screening.models.organisation import Organisation
 from screening.models.result import ResultStatus, ScreenResult
 
+AT_ONCE = 500  # ids in one statement
 OPENS_A_LOOP = frozenset({Level.HIGH, Level.CRISIS_ITEM})
 
 
-class Staff:
-    """Who answers at each school, looked up once per piece of work."""
+class Desk:
+    """One piece of work at the door: the children it holds, who answers for them, which retests they wait for.
 
-    def __init__(self, session: Session, now: datetime) -> None:
+    The children are held until the transaction ends: of two people writing about one child the second waits, so
+    that both come to the same one open case. They are held in the order of their ids, so that two pieces of work
+    about the same children never wait for each other. All is read once, not once per sheet.
+    """
+
+    def __init__(self, session: Session, *, child_ids: Iterable[UUID], now: datetime) -> None:
         self._session, self._now = session, now
         self._known: dict[UUID, People] = {}
+        self._children: dict[UUID, Child] = {}
+        self.retests: set[UUID] = set()
+        ids = sorted(set(child_ids))
+        for start in range(0, len(ids), AT_ONCE):
+            self._hold(ids[start : start + AT_ONCE])
 
-    def of(self, organisation_id: UUID) -> People:
+    def _hold(self, child_ids: Sequence[UUID]) -> None:
+        held = select(Child).where(Child.id.in_(child_ids)).order_by(Child.id).with_for_update()
+        rows = self._session.scalars(held.execution_options(populate_existing=True))
+        self._children |= {child.id: child for child in rows}
+        waiting = select(Task.subject_id).where(
+            Task.child_id.in_(child_ids), Task.kind == TaskKind.RETEST, Task.done_at.is_(None)
+        )
+        self.retests.update(self._session.scalars(waiting))
+
+    def child(self, child_id: UUID) -> Child:
+        """One of the children held."""
+        return self._children[child_id]
+
+    def people(self, child: Child) -> People:
+        """Who answers at the child's organisation."""
+        organisation_id = child.organisation_id
         if organisation_id not in self._known:
             organisation = self._session.get_one(Organisation, organisation_id)
             self._known[organisation_id] = people_of(self._session, organisation=organisation, now=self._now)
         return self._known[organisation_id]
-
-
-def hold(session: Session, child_id: UUID) -> Child:
-    """The child, held until this transaction ends: of two people writing about one child the second waits,
-    so that both come to the same one open case."""
-    return session.get_one(Child, child_id, with_for_update=True)
 
 
 def follow(
@@ -55,16 +78,16 @@ def follow(
     actor: Actor,
     administration: Administration,
     result: ScreenResult,
-    staff: Staff,
+    desk: Desk,
     now: datetime,
 ) -> None:
     """From one result to everything it asks for."""
-    child = hold(session, result.child_id)
-    people = staff.of(child.organisation_id)
+    child = desk.child(result.child_id)
+    people = desk.people(child)
     if result.history:
         _history(session, actor, child, people, administration, result, now)
         return
-    _repeat(session, actor, child, people, administration, result, now)
+    _repeat(session, actor, child, desk, administration, result, now)
     if result.grade is Grade.R:
         due = china().closing(china().add_working_days(local_day(now), 10))
         _task(session, actor, TaskKind.REVIEW_CRITICAL, result.id, child, people, due, now)
@@ -165,7 +188,7 @@ def _repeat(
     session: Session,
     actor: Actor,
     child: Child,
-    people: People,
+    desk: Desk,
     administration: Administration,
     result: ScreenResult,
     now: datetime,
@@ -175,8 +198,9 @@ def _repeat(
     doubtful = administration.validity is not SheetValidity.VALID
     if result.status is ResultStatus.NOT_SCORED or doubtful:
         due = deadlines.due("T27", None, now, china())
-        _task(session, actor, TaskKind.RETEST, subject, child, people, due, now, "T27")
-    else:
+        _task(session, actor, TaskKind.RETEST, subject, child, desk.people(child), due, now, "T27")
+        desk.retests.add(subject)
+    elif subject in desk.retests:
         tasks.settle(
             session, actor=actor, kind=TaskKind.RETEST, subject_id=subject, decision="done_again", now=now
         )

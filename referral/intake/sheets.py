@@ -15,7 +15,7 @@ from instruments import (
     Instrument,
     SheetConditions,
 )
-from referral.intake.loop import Staff, follow
+from referral.intake.loop import Desk, follow
 from referral.intake.sightings import sight_keyed
 from screening import access
 from screening.access import May
@@ -108,12 +108,13 @@ def submit_many(
     session: Session, *, actor: Actor, sheets: Sequence[SheetIn], now: datetime
 ) -> list[Recorded]:
     """Record sheets and what follows from each. A refused one names its reason and stops nothing."""
+    # Held before anything is read about them: what is read then stays true until the end.
+    desk = Desk(session, child_ids=[sheet.entry.child_id for sheet in sheets], now=now)
     done = administrations.record_many(session, actor=actor, sheets=sheets, now=now)
     fault("sheets-recorded")
-    staff = Staff(session, now)
     system = Actor.system(on_behalf_of=actor.account_id or actor.on_behalf_of)
     for recorded in done:
         if recorded.result is not None and recorded.administration is not None and not recorded.again:
-            follow(session, system, recorded.administration, recorded.result, staff, now)
+            follow(session, system, recorded.administration, recorded.result, desk, now)
     fault("consequences-written")
     return done

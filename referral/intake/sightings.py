@@ -15,7 +15,7 @@ from instruments import (
     read_critical,
     worst_grade,
 )
-from referral.intake.loop import Staff, answer, hold
+from referral.intake.loop import Desk, answer
 from referral.queries.signals import Signal
 from risk_model import Level
 from screening import policies
@@ -75,16 +75,15 @@ def answer_sightings(
 ) -> None:
     """Open what each child's new critical answers ask for, by the gravest of them."""
     system = Actor.system(on_behalf_of=actor.account_id or actor.on_behalf_of)
-    staff = Staff(session, now)
     by_child: dict[UUID, list[CriticalSighting]] = {}
     for sighting in sightings:
         if not policies.is_history(sighting.answered_on, local_day(now)):
             by_child.setdefault(sighting.child_id, []).append(sighting)
+    desk = Desk(session, child_ids=by_child, now=now)
     for child_id, seen in by_child.items():
-        child = hold(session, child_id)
-        people = staff.of(child.organisation_id)
+        child = desk.child(child_id)
         grade = worst_grade(sighting.grade for sighting in seen)
         if grade in (Grade.A, Grade.B, Grade.C):
             level = Level.ELEVATED if grade is Grade.C else Level.CRISIS_ITEM
             signal = Signal(child_id, level, grade, "sighting", seen[0].id)
-            answer(session, system, child, people, signal, now)
+            answer(session, system, child, desk.people(child), signal, now)
