@@ -23,7 +23,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute
 
 from api.auth import NotSignedIn
 from api.auth.gatekeeper import SignedIn
@@ -119,7 +118,10 @@ class BodyRefused(HTTPException):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is answered: a status, a stable code, a message id with its parameters, and extra headers."""
+    """What is answered: a status, a stable code, a message id with its parameters, and extra headers.
+
+    ``also``: members of this kind of problem beside those of RFC 9457 (its section 3.2).
+    """
 
     status: int
     code: str
@@ -127,6 +129,7 @@ class Problem:
     params: Mapping[str, object] = field(default_factory=dict)
     errors: tuple[FieldError, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, object] = field(default_factory=dict)
 
 
 ErrorPage = Callable[[Request, Problem], Response]
@@ -267,10 +270,19 @@ def answer(request: Request, problem: Problem) -> Response:
         getattr(request.app.state, "error_page", None) if "app" in request.scope else None
     )
     if page is not None and wants_page(request):
-        response = page(request, problem)
+        response = _page(request, problem, page)
         response.headers.update(problem.headers)
         return response
     return as_json(request, problem)
+
+
+def _page(request: Request, problem: Problem, page: ErrorPage) -> Response:
+    """The page; a page that cannot be made must not hide the refusal it was to show."""
+    try:
+        return page(request, problem)
+    except Exception as error:
+        log_place(request, error)
+        return plain_page(request, problem)
 
 
 def wants_page(request: Request) -> bool:
@@ -290,6 +302,7 @@ def as_json(request: Request, problem: Problem) -> Response:
         "detail": translate(locale, problem.message, **problem.params),
         "code": problem.code,
         "request_id": request_id,
+        **problem.also,
     }
     if problem.errors:
         body["errors"] = [{"at": list(each.at), "why": each.why} for each in problem.errors]
@@ -382,16 +395,26 @@ def _subject(request: Request) -> UUID | None:
 
 
 def route_path(request: Request) -> str:
-    """The address as the route writes it, ``/api/v1/children/{child_id}``: no value of anybody's."""
-    route: BaseRoute | None = request.scope.get("route")
-    return str(getattr(route, "path", "-"))
+    """The address with names in the place of values, ``/api/v1/children/{child_id}``; ``-`` where no route is.
+
+    Not the route's own ``path``: that of an included router lacks the prefix it was included with.
+    """
+    if "route" not in request.scope:
+        return "-"
+    names = {str(value): name for name, value in request.path_params.items()}
+    return "/".join(f"{{{names[part]}}}" if part in names else part for part in request.url.path.split("/"))
 
 
 def fault(request: Request, error: Exception) -> Response:
-    """The last answer, to what should not have happened. Where, but not what: its text may hold a value."""
+    """The last answer, to what should not have happened."""
+    log_place(request, error)
+    return answer(request, problem_of(error))
+
+
+def log_place(request: Request, error: Exception) -> None:
+    """Where it happened, and not what: the text of an exception may hold a value."""
     frames = " < ".join(
         f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
         for frame in reversed(traceback.extract_tb(error.__traceback__)[-12:])
     )
     log.error("request %s: %s at %s", request.state.request_id, type(error).__name__, frames)
-    return answer(request, problem_of(error))

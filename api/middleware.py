@@ -175,9 +175,9 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 
 def host_name(host: str) -> str:
-    """The name in a ``Host`` header, without its port; empty when it is no host."""
+    """The name in a ``Host`` header, without port and brackets; empty when it is no host."""
     found = re.fullmatch(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?", host)
-    return found[1].lower() if found else ""
+    return found[1].strip("[]").lower() if found else ""
 
 
 def is_below(path: str, places: Iterable[str]) -> bool:
@@ -264,7 +264,8 @@ class Gate:
         path, method = scope["path"], scope["method"]
         if path.startswith(STATIC) and method in {"GET", "HEAD"}:
             return True
-        return (method, path) in self.open_to_all or is_below(path, places)
+        asked = "GET" if method == "HEAD" else method
+        return (asked, path) in self.open_to_all or is_below(path, places)
 
     def _with_new_cookie(self, send: Send, signed_in: SignedIn) -> Send:
         """Put a fresh cookie on the answer, unless the route has set or taken it away itself."""

@@ -471,6 +471,32 @@ def test_a_page_is_answered_with_a_page(client):
     assert answer.headers["x-request-id"] in answer.text
 
 
+def test_a_page_that_cannot_be_made_does_not_hide_the_refusal(client, app, caplog):
+    def broken(request, problem):
+        raise LookupError(SECRET)
+
+    app.state.error_page = broken
+    answer = client.get("/nothing-here", headers={"Accept": "text/html"})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["x-request-id"] in answer.text
+    assert "LookupError" in caplog.text
+    assert SECRET not in caplog.text + answer.text
+
+
+def test_logs_name_the_route_and_no_value(client, headers, caplog):
+    caplog.set_level("INFO", logger="api.middleware")
+    thing = uuid4()
+    client.get(f"/api/v1/trial/things/{thing}?size=7", headers=headers)
+    client.delete("/api/v1/tokens", headers=headers)
+    client.get(f"/api/v1/{SECRET}")
+    assert "GET /api/v1/trial/things/{thing_id} 404" in caplog.text
+    assert "DELETE /api/v1/tokens 204" in caplog.text
+    assert "GET - 401" in caplog.text
+    assert str(thing) not in caplog.text
+    assert SECRET not in caplog.text
+
+
 def test_production_keeps_the_api_documents_closed(settings, database, clock):
     from dataclasses import replace
 
