@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Coroutine, Iterator, Sequence, Sized
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeAlias
@@ -33,10 +34,12 @@ from api.errors import (
     plain,
     route_path,
 )
+from screening.access import May, may
 from screening.core import idempotency
 from screening.core.actor import Actor
 from screening.core.clock import Clock
 from screening.core.db import Database, Lane
+from screening.core.errors import NotPermitted
 from screening.core.settings import Settings
 
 # --- settings, clock, language -----------------------------------------------------------------------------
@@ -116,6 +119,16 @@ SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 CrisisSessionDep = Annotated[Session, Depends(get_crisis_session, scope="function")]
 BulkSessionDep = Annotated[Session, Depends(get_bulk_session, scope="function")]
 
+Transaction = Callable[[], AbstractContextManager[Session]]
+
+
+def get_transaction(request: Request) -> Transaction:
+    """For a route that has slow work to do before it writes: it opens its one transaction itself, late."""
+    return lambda: contextmanager(_transaction)(request, Lane.USUAL)
+
+
+TransactionDep = Annotated[Transaction, Depends(get_transaction)]
+
 
 # --- the person --------------------------------------------------------------------------------------------
 
@@ -159,6 +172,16 @@ def get_fresh(signed_in: Annotated[SignedIn, Depends(get_signed_in)], clock: Clo
     """Only after a sign-in of the last five minutes (AU8). Raises :class:`FreshSignInNeeded`."""
     if not signed_in.is_fresh(clock.now()):
         raise FreshSignInNeeded
+
+
+def needs(*what: May) -> params.Depends:
+    """Only for roles that include one of ``what``; asked before the body is looked at and the store is opened."""
+
+    def check(actor: Annotated[Actor, Depends(get_actor)]) -> None:
+        if not any(may(actor, each) for each in what):
+            raise NotPermitted
+
+    return Depends(check)  # type: ignore[no-any-return]  # FastAPI types its Depends as Any
 
 
 SignedInDep = Annotated[SignedIn, Depends(get_signed_in)]

@@ -103,12 +103,15 @@ MAY: dict[Role, frozenset[May]] = {
         | {May.READ_RETURN_NOTE, May.HANDLE_CRISIS, May.STAND_DOWN, May.FOLLOW_UP}
     ),
     Role.PRINCIPAL: frozenset({May.READ_TASKS, May.HANDLE_CRISIS}),
-    Role.ENTRY_CLERK: frozenset({May.READ_CHILDREN, May.READ_CAMPAIGNS, May.RECORD_SHEET, May.IMPORT}),
+    # Their list holds files only: what waits to be committed, refused rows, a row of a child nobody knows.
+    Role.ENTRY_CLERK: frozenset(
+        {May.READ_CHILDREN, May.READ_CAMPAIGNS, May.RECORD_SHEET, May.IMPORT, May.READ_TASKS}
+    ),
     Role.CLASS_TEACHER: frozenset({May.RAISE_WORRY, May.READ_TASKS}),
     Role.COUNTY_CENTRE: frozenset(
         {May.READ_CHILDREN, May.READ_CASES, May.READ_REFERRALS, May.READ_TASKS, May.READ_SCORES, May.ASSESS}
         | {May.CONFIRM_PLAN, May.SEND_REFERRAL, May.READ_RETURN_NOTE, May.HANDLE_CRISIS, May.FOLLOW_UP}
-        | {May.RAISE_WORRY}
+        | {May.RAISE_WORRY, May.RECORD_CONSENT}
     ),
     Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT}),
     Role.CITY_OFFICER: frozenset({May.READ_TASKS}),
@@ -146,6 +149,23 @@ def check_may_at(actor: Actor, what: May, organisation_id: UUID) -> None:
     if not any(
         g.organisation_id == organisation_id and what in MAY.get(g.role, frozenset()) for g in actor.grants
     ):
+        raise NotPermitted
+
+
+def may_about(actor: Actor, what: May, organisation_id: UUID) -> bool:
+    """Whether it is allowed about a child of this organisation who has been found through the scope.
+
+    A role at another school says nothing about this child; a role that sees by grant is bound to no school.
+    """
+    return actor.is_system or any(
+        what in MAY.get(g.role, frozenset()) and (g.organisation_id == organisation_id or g.role in GRANTED)
+        for g in actor.grants
+    )
+
+
+def check_may_about(actor: Actor, what: May, organisation_id: UUID) -> None:
+    """Raises :class:`NotPermitted`."""
+    if not may_about(actor, what, organisation_id):
         raise NotPermitted
 
 

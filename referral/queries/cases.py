@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, false, or_, select
+from sqlalchemy import Select, and_, false, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from referral.models.case import Assessment, Case
@@ -168,7 +168,10 @@ def case_file(session: Session, *, case: Case) -> CaseFile:
         tasks=tuple(
             session.scalars(
                 select(Task)
-                .where(or_(Task.case_id == case.id, Task.child_id == case.child_id))
+                # A line of another case of this child may belong to a protected one, which nobody here knows of.
+                .where(
+                    or_(Task.case_id == case.id, and_(Task.child_id == case.child_id, Task.case_id.is_(None)))
+                )
                 .where(Task.done_at.is_(None))
                 .order_by(Task.due_at)
             )

@@ -61,6 +61,15 @@ def on_duty(session: Session, *, organisation_id: UUID, at: datetime) -> Sequenc
     ).all()
 
 
+def duty_phone(session: Session, *, organisation: Organisation, at: datetime) -> str | None:
+    """The number to call now: who is on duty here, else above, else the organisation's own telephone."""
+    for place in areas_above(session, organisation):
+        for entry in on_duty(session, organisation_id=place.id, at=at):
+            if entry.phone:
+                return entry.phone
+    return organisation.phone
+
+
 def names_of(session: Session, account_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     """The names of colleagues, for a page that says who."""
     wanted = {account_id for account_id in account_ids if account_id is not None}

@@ -41,6 +41,12 @@ def get_child(
     return child
 
 
+def is_file_visible(session: Session, *, actor: Actor, child: Child) -> bool:
+    """Whether the actor may see the whole file of a child they have found, or the identity only."""
+    statement = children_visible_to(actor).where(Child.id == child.id).with_only_columns(Child.id)
+    return session.scalar(statement) is not None
+
+
 def list_children(
     session: Session,
     *,

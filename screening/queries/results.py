@@ -10,12 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from instruments import AnswerSheet, CriticalAnswer, catalogue, critical_items, read_critical
-from screening.access import May, check_may, visible_child_ids
+from screening.access import May, check_may, check_may_about, children_visible_to
 from screening.core import audit
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
+from screening.core.errors import NotFound
 from screening.core.sealing import Keyring
 from screening.models.administration import Administration
+from screening.models.child import Child
 from screening.models.result import ScreenResult
 
 
@@ -31,13 +33,16 @@ def results_of(session: Session, *, child_id: UUID) -> Sequence[ScreenResult]:
 
 
 def list_results(session: Session, *, actor: Actor, child_id: UUID, now: datetime) -> Sequence[ScreenResult]:
-    """A child's course for a page; needs the right to read scores, and the reading is recorded."""
+    """A child's course for a page; needs the right to read this child's scores, and the reading is recorded."""
     check_may(actor, May.READ_SCORES)
+    child = session.scalars(children_visible_to(actor).where(Child.id == child_id)).one_or_none()
+    if child is None:
+        raise NotFound
+    check_may_about(actor, May.READ_SCORES, child.organisation_id)
     rows = session.scalars(
         select(ScreenResult)
         .join(Administration, Administration.id == ScreenResult.administration_id)
-        .where(ScreenResult.child_id == child_id, Administration.voided_at.is_(None))
-        .where(ScreenResult.child_id.in_(visible_child_ids(actor)))
+        .where(ScreenResult.child_id == child.id, Administration.voided_at.is_(None))
         .options(joinedload(ScreenResult.administration))
         .order_by(Administration.administered_on.desc(), Administration.recorded_at.desc())
     ).all()
