@@ -1,6 +1,6 @@
 """The command ``xinqiao``. Each command imports what it needs when it runs, so that ``--help`` is quick.
 
-Groups and commands here have the names of the modules beside them, so a module is imported by its full name only.
+No function here has the name of a module beside it: the one would hide the other.
 
 A refusal is one sentence and exit status 2, never a traceback; 1 means that a check has found something.
 """
@@ -29,19 +29,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-db = typer.Typer(help="Make, upgrade and check the database.", no_args_is_help=True)
-accounts = typer.Typer(help="Accounts and their roles.", no_args_is_help=True)
-organisations = typer.Typer(help="Areas, schools, facilities.", no_args_is_help=True)
-audit = typer.Typer(help="The trail of who saw and did what.", no_args_is_help=True)
-outbox = typer.Typer(help="Background work that was given up.", no_args_is_help=True)
-for name, group in (
-    ("db", db),
-    ("accounts", accounts),
-    ("organisations", organisations),
-    ("audit", audit),
-    ("outbox", outbox),
+db_commands = typer.Typer(help="Make, upgrade and check the database.", no_args_is_help=True)
+accounts_commands = typer.Typer(help="Accounts and their roles.", no_args_is_help=True)
+organisations_commands = typer.Typer(help="Areas, schools, facilities.", no_args_is_help=True)
+audit_commands = typer.Typer(help="The trail of who saw and did what.", no_args_is_help=True)
+outbox_commands = typer.Typer(help="Background work that was given up.", no_args_is_help=True)
+for _name, _group in (
+    ("db", db_commands),
+    ("accounts", accounts_commands),
+    ("organisations", organisations_commands),
+    ("audit", audit_commands),
+    ("outbox", outbox_commands),
 ):
-    app.add_typer(group, name=name)
+    app.add_typer(_group, name=_name)
 
 
 class Kind(StrEnum):
@@ -80,8 +80,8 @@ def settings() -> Settings:
 # --- the service -------------------------------------------------------------------------------------------
 
 
-@app.command()
-def serve(
+@app.command("serve")
+def run_serve(
     demo: Annotated[bool, typer.Option("--demo", help="a made-up county in a directory of its own")] = False,
     host: Annotated[str, typer.Option(help="where to listen")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
@@ -92,16 +92,16 @@ def serve(
     run(settings(), demo=demo, host=host, port=port)
 
 
-@app.command()
-def work() -> None:
+@app.command("work")
+def run_work() -> None:
     """Run the worker alone, beside others. PostgreSQL only."""
     from api.cli.serve import work as run
 
     run(settings())
 
 
-@app.command()
-def doctor() -> None:
+@app.command("doctor")
+def run_doctor() -> None:
     """Is this machine, and what has been set up, fit for the service?"""
     from api.cli.doctor import Weight, examine
     from api.cli.words import say, sentence
@@ -114,8 +114,8 @@ def doctor() -> None:
         raise typer.Exit(FOUND)
 
 
-@app.command()
-def check(
+@app.command("check")
+def run_check(
     deep: Annotated[bool, typer.Option("--deep", help="open every stored file as well")] = False,
 ) -> None:
     """Do the promises hold for what is stored? Prints ids only; runs beside a running service."""
@@ -135,8 +135,8 @@ def check(
     say(_("Every promise that can be checked holds."))
 
 
-@app.command(name="import")
-def import_(
+@app.command("import")
+def run_import(
     file: Annotated[Path, typer.Argument(help="the school's workbook (.xlsx)")],
     campaign: Annotated[UUID, typer.Option("--campaign", help="id of the campaign")],
     username: Annotated[str, typer.Option("--as", help="user name of the person who imports")],
@@ -151,8 +151,8 @@ def import_(
         raise typer.Exit(REFUSED)
 
 
-@app.command()
-def score(
+@app.command("score")
+def run_score(
     code: Annotated[str, typer.Argument(help="the instrument, for example phq9")],
     answers: Annotated[Path, typer.Argument(help="CSV: columns 1 to n, extra items by name, id if wanted")],
     out: Annotated[
@@ -168,24 +168,24 @@ def score(
 # --- the database ------------------------------------------------------------------------------------------
 
 
-@db.command()
-def init(owner_url: OwnerUrl = None) -> None:
+@db_commands.command("init")
+def init_db(owner_url: OwnerUrl = None) -> None:
     """Make the directory, the keys and an empty database."""
     from api.cli.db import init as run
 
     run(settings(), owner_url)
 
 
-@db.command()
-def upgrade(owner_url: OwnerUrl = None) -> None:
+@db_commands.command("upgrade")
+def upgrade_db(owner_url: OwnerUrl = None) -> None:
     """Bring the tables of an older version up to date. Make a backup first."""
     from api.cli.db import upgrade as run
 
     run(settings(), owner_url)
 
 
-@db.command(name="check")
-def check_tables() -> None:
+@db_commands.command("check")
+def check_db() -> None:
     """Are the tables those of this version, and is the file sound?"""
     from api.cli.db import check as run
 
@@ -196,8 +196,8 @@ def check_tables() -> None:
 # --- people and places -------------------------------------------------------------------------------------
 
 
-@accounts.command()
-def create(
+@accounts_commands.command("create")
+def create_account(
     username: Username,
     name: Annotated[str, typer.Option("--name", prompt=True, help="the person's name")],
     role: RoleName,
@@ -211,8 +211,8 @@ def create(
     run(settings(), username=username, name=name, role=role_named(role), at=at, reason=reason)
 
 
-@accounts.command()
-def grant(
+@accounts_commands.command("grant")
+def grant_role(
     username: Username,
     role: RoleName,
     at: At,
@@ -233,15 +233,15 @@ def grant(
     )
 
 
-@accounts.command()
-def reset(username: Username) -> None:
+@accounts_commands.command("reset")
+def reset_account(username: Username) -> None:
     """Make a new start password, shown once; every session of the account ends."""
     from api.cli.accounts import reset as run
 
     run(settings(), username=username)
 
 
-@accounts.command(name="list")
+@accounts_commands.command("list")
 def list_accounts() -> None:
     """Accounts with the roles they hold today."""
     from api.cli.accounts import show_all
@@ -249,8 +249,8 @@ def list_accounts() -> None:
     show_all(settings())
 
 
-@organisations.command()
-def add(
+@organisations_commands.command("add")
+def add_organisation(
     code: Annotated[str, typer.Argument(help="letters, digits and dashes")],
     name: Annotated[str, typer.Option("--name")],
     kind: Annotated[Kind, typer.Option("--kind")],
@@ -258,19 +258,17 @@ def add(
     phone: Annotated[str | None, typer.Option("--phone")] = None,
 ) -> None:
     """Add an area, a school, a facility."""
-    from api.cli.accounts import add_organisation
+    from api.cli.accounts import add_organisation as run
     from screening.models.organisation import OrganisationKind
 
-    add_organisation(
-        settings(), code=code, name=name, kind=OrganisationKind(kind.value), below=below, phone=phone
-    )
+    run(settings(), code=code, name=name, kind=OrganisationKind(kind.value), below=below, phone=phone)
 
 
 # --- trail and background work -----------------------------------------------------------------------------
 
 
-@audit.command()
-def verify() -> None:
+@audit_commands.command("verify")
+def verify_trail() -> None:
     """Walk the chain of the trail from its beginning and name the first wrong number."""
     from api.cli.home import opened
     from api.cli.words import _, complain, say
@@ -285,7 +283,7 @@ def verify() -> None:
           checked=verdict.checked, unsealed=verdict.unsealed))  # fmt: skip
 
 
-@outbox.command(name="list")
+@outbox_commands.command("list")
 def list_outbox() -> None:
     """What waits and what was given up."""
     from api.cli.outbox import show
@@ -293,8 +291,8 @@ def list_outbox() -> None:
     show(settings())
 
 
-@outbox.command()
-def retry() -> None:
+@outbox_commands.command("retry")
+def retry_outbox() -> None:
     """Try again what was given up."""
     from api.cli.outbox import retry as run
 

@@ -25,6 +25,7 @@ def sentence(message: str, **params: object) -> str:
 
 def say(text: str) -> None:
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def complain(text: str) -> None:
