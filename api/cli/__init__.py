@@ -165,6 +165,19 @@ def run_score(
     run(code, answers, out)
 
 
+@app.command("demo")
+def run_demo(
+    directory: Annotated[
+        Path, typer.Option("--dir", help="where database, workbooks and notes are left; made here")
+    ],
+) -> None:
+    """The main job without a server, on a made-up county: workbooks in, notes and a facility's answer out."""
+    from api.cli.demo import run
+
+    if not run(directory):
+        raise typer.Exit(FOUND)
+
+
 # --- the database ------------------------------------------------------------------------------------------
 
 

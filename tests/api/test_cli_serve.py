@@ -223,3 +223,21 @@ def test_links_lead_to_where_we_listen(tmp_path, host, port, base):
 def test_an_address_that_was_set_stays(tmp_path):
     settings = Settings.of_home(tmp_path, base_url="https://screening.example")
     assert serve._at(settings, "0.0.0.0", 9000) == settings
+
+
+def test_a_demonstration_shows_one_sign_in_per_role(tmp_path, monkeypatch, capsys):
+    from api.cli import demo
+
+    made = [
+        demo.SignIn("心理教师", "白石县第一中学", "lin", "four-words-and-12"),
+        demo.SignIn("接诊协调员", "白石县人民医院", "xu", "four-words-and-12"),
+    ]
+    monkeypatch.setattr(demo, "prepare", lambda settings: made)
+    monkeypatch.setenv("COLUMNS", "120")
+    serve.prepare_demo(Settings.of_home(tmp_path))
+    said = capsys.readouterr().out
+    for entry in made:
+        [line] = [line for line in said.splitlines() if entry.role in line]
+        assert entry.place in line
+        assert entry.username in line
+        assert entry.password in line
