@@ -75,6 +75,7 @@ def outside(session: Session, notice: Notice, *, now: datetime) -> Notice:
         urgent=notice.urgent,
         number=notice.number,
         delivery=Delivery.WAITING,
+        attempts=0,  # counted up before the row is flushed, when a column's default would come
         created_at=notice.created_at,
     )
     session.add(row)
