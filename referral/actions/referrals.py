@@ -185,7 +185,8 @@ def write_words(
     former, referral.words = referral.words, json.dumps(words, ensure_ascii=False, sort_keys=True)
     problems = disclosure.check(compose(session, referral=referral, case=case, now=now))
     try:
-        _check_note(problems)
+        # What is still missing (the consent, the day of the answer) comes with sending and is asked for there.
+        _check_note(problem for problem in problems if problem.rule != "missing")
     except InvalidInput:
         referral.words = former
         raise
