@@ -19,13 +19,13 @@ from instruments import SheetConditions, catalogue
 from referral import intake
 from referral.actions import assessments
 from referral.actions.assessments import AssessmentIn, Concluded
+from referral.intake.sheets import Submitted
 from referral.models.case import Case
 from referral.models.plan import PlanVersion
 from referral.models.referral import ChannelAgreement, Facility, Referral
 from referral.models.task import Task
 from referral.terms import FollowUpChannel, ReleaseMode, TaskKind, Tier
 from screening.actions import accounts, campaigns, children, consents, organisations
-from referral.intake.sheets import Submitted
 from screening.core.actor import Actor, Grant, Role
 from screening.core.clock import FixedClock
 from screening.core.db import Database
@@ -186,7 +186,9 @@ class County:
         )
         self.agree(session, ReleaseMode.STEPWISE)
 
-    def agree(self, session: Session, release: ReleaseMode, *, weekly_limit: int = 5, days: int = 300) -> None:
+    def agree(
+        self, session: Session, release: ReleaseMode, *, weekly_limit: int = 5, days: int = 300
+    ) -> None:
         """County and clinic agree from today on how referrals leave."""
         today = self.clock.today()
         session.add(
@@ -228,7 +230,9 @@ class County:
                 )
         return campaign.id
 
-    def enrol(self, count: int = 1, *, screening: bool | None = True, share: bool | None = True) -> list[Pupil]:
+    def enrol(
+        self, count: int = 1, *, screening: bool | None = True, share: bool | None = True
+    ) -> list[Pupil]:
         """Children of the school, with these answers of their guardians, on the roll of the campaign."""
         rows = [self._roster_row(screening, share) for _ in range(count)]
         now, actor = self.clock.now(), self.actors["counsellor"]
@@ -331,6 +335,8 @@ class County:
         with self.database.begin() as session:
             case = self.case(session, pupil)
             assert case is not None
+            if more.get("send"):
+                more.setdefault("words", self.words())
             values: dict[str, Any] = {
                 "held_at": self.clock.now(),
                 "channel": FollowUpChannel.IN_PERSON,
@@ -346,6 +352,20 @@ class County:
                 assessment=AssessmentIn(**{**values, **more}),
                 now=self.clock.now(),
             )
+
+    def words(self, **more: object) -> dict[str, object]:
+        """What somebody who has seen the child writes on part 2 of the note."""
+        return {
+            "observed": "近三周睡眠差,上课走神,与同学来往减少。",
+            "done_so_far": "已面谈一次,已与班主任商量观察。",
+            "help_wanted": ["assessment"],
+            "safety": {
+                "signs": ["none_found"],
+                "asked_at": self.clock.now().isoformat(),
+                "asked_by": "林知远",
+            },
+            **more,
+        }
 
     # --- what is there -------------------------------------------------------------------------------------
 
@@ -374,7 +394,9 @@ class County:
             )
         )
 
-    def tasks(self, session: Session, pupil: Pupil | None = None, *, done: bool = False) -> dict[TaskKind, Task]:
+    def tasks(
+        self, session: Session, pupil: Pupil | None = None, *, done: bool = False
+    ) -> dict[TaskKind, Task]:
         """Open tasks by kind (all open ones, or a child's)."""
         statement = select(Task).where(Task.done_at.is_not(None) if done else Task.done_at.is_(None))
         if pupil is not None:
