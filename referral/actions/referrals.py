@@ -185,13 +185,21 @@ def write_words(
     former, referral.words = referral.words, json.dumps(words, ensure_ascii=False, sort_keys=True)
     problems = disclosure.check(compose(session, referral=referral, case=case, now=now))
     try:
-        # What is still missing (the consent, the day of the answer) comes with sending and is asked for there.
-        _check_note(problem for problem in problems if problem.rule != "missing")
+        _check_note(_before_sending(problems))
     except InvalidInput:
         referral.words = former
         raise
     make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
     return problems
+
+
+# Written onto the note by the sending itself.
+_COME_WITH_SENDING = frozenset({"consent_id", "reply_by"})
+
+
+def _before_sending(problems: Iterable[DisclosureProblem]) -> list[DisclosureProblem]:
+    """What is wrong with a note that has not left yet."""
+    return [p for p in problems if not (p.rule == "missing" and p.field in _COME_WITH_SENDING)]
 
 
 def _check_note(problems: Iterable[DisclosureProblem]) -> None:
@@ -203,9 +211,9 @@ def _check_note(problems: Iterable[DisclosureProblem]) -> None:
 
 
 def note_is_fit(session: Session, *, referral: Referral, case: Case, now: datetime) -> bool:
-    """Whether nothing on the note is missing or must not stand there."""
+    """Whether nothing on the note is missing, but for what sending puts there, and nothing must not stand there."""
     problems = disclosure.check(compose(session, referral=referral, case=case, now=now))
-    return not any(problem.severity is disclosure.Severity.BLOCK for problem in problems)
+    return not any(problem.severity is disclosure.Severity.BLOCK for problem in _before_sending(problems))
 
 
 def compose(session: Session, *, referral: Referral, case: Case, now: datetime) -> NoteContent:
