@@ -45,6 +45,14 @@ def check_day_of_sheet(administered_on: date, today: date) -> None:
         raise InvalidInput("The day of the sheet lies in the future.")
 
 
+def check_informant(informant: str | None, informants: tuple[str, ...]) -> None:
+    """Who answered is one of those the questionnaire is made for."""
+    if informant is not None and informant not in informants:
+        raise InvalidInput(
+            "This questionnaire is answered by: {informants}.", informants=", ".join(informants)
+        )
+
+
 def is_history(administered_on: date, today: date) -> bool:
     return today - administered_on > HISTORY_AFTER
 

@@ -10,7 +10,16 @@ outside work is left to the worker.
 * ``workbooks``: ``stage``, ``commit`` and the pieces in which a workbook is written.
 """
 
-from referral.intake.sheets import Submitted, submit, submit_many
+from referral.intake.sheets import UNREADABLE, Submitted, submit, submit_many
 from referral.intake.workbooks import WRITE_TOPIC, commit, stage, write_piece
 
-__all__ = ["WRITE_TOPIC", "Submitted", "commit", "stage", "submit", "submit_many", "write_piece"]
+__all__ = [
+    "UNREADABLE",
+    "WRITE_TOPIC",
+    "Submitted",
+    "commit",
+    "stage",
+    "submit",
+    "submit_many",
+    "write_piece",
+]

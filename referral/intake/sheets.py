@@ -12,8 +12,11 @@ from instruments import (
     AnswerError,
     AnswerErrors,
     AnswerSheet,
+    Grade,
     Instrument,
     SheetConditions,
+    read_critical,
+    worst_grade,
 )
 from referral.intake.loop import Desk, follow
 from referral.intake.sightings import sight_keyed
@@ -26,6 +29,7 @@ from screening.core.errors import DomainError, InvalidInput
 from screening.core.faults import fault
 from screening.models.administration import Mode
 from screening.models.campaign import RosterEntry
+from screening.models.result import ScreenResult
 
 UNREADABLE = "Some answers are not among those of the questionnaire. Nothing was stored; correct them and send the sheet again."
 
@@ -36,11 +40,18 @@ class Submitted:
 
     A refusal is a value and not an exception: the alarms of a refused sheet stand (decision 18), so the transaction
     that holds them has to commit. ``refused`` says why no record was made, ``errors`` which answers cannot be read.
+    ``grade`` is that of its gravest critical answer, recorded or not: it says what whoever holds the sheet does now.
     """
 
     recorded: Recorded | None = None
     refused: DomainError | None = None
     errors: tuple[AnswerError, ...] = ()
+    grade: Grade | None = None
+
+    @property
+    def result(self) -> ScreenResult | None:
+        """What was stored; nothing when the sheet was refused."""
+        return self.recorded.result if self.recorded is not None else None
 
 
 def submit(
@@ -67,7 +78,7 @@ def submit(
         sheet = _read(instrument, answers, exact=exact)
     except AnswerErrors as wrong:
         sight_keyed(session, actor, occasion, instrument, answers, administered_on, now)
-        return Submitted(refused=InvalidInput(UNREADABLE), errors=wrong.errors)
+        return Submitted(None, InvalidInput(UNREADABLE), wrong.errors, _worst(instrument, answers))
     if sheet.is_blank:
         raise InvalidInput("A wholly blank sheet is no sheet: mark the child absent instead.")
     [recorded] = submit_many(
@@ -89,7 +100,11 @@ def submit(
     )
     if recorded.refused is not None:
         sight_keyed(session, actor, occasion, instrument, answers, administered_on, now)
-    return Submitted(recorded, recorded.refused)
+    return Submitted(recorded, recorded.refused, (), _worst(instrument, answers))
+
+
+def _worst(instrument: Instrument, answers: Mapping[str, object]) -> Grade | None:
+    return worst_grade(critical.grade for critical in read_critical(instrument, answers))
 
 
 def _read(instrument: Instrument, answers: Mapping[str, object], *, exact: bool) -> AnswerSheet:

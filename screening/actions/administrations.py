@@ -129,6 +129,7 @@ def _check(sheet: SheetIn, known: _Known, now: datetime) -> None:
     campaign = sheet.entry.campaign
     policies.check_accepts_sheets(campaign.status)
     policies.check_instrument_asked(sheet.instrument.code, campaign.instruments)
+    policies.check_informant(sheet.informant, sheet.instrument.informants)
     policies.check_day_of_sheet(sheet.administered_on, local_day(now))
     policies.check_consented(known.consents.get(sheet.entry.child_id))
 

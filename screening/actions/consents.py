@@ -12,6 +12,7 @@ from screening.access import May
 from screening.core import audit
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
+from screening.core.clock import local_day
 from screening.core.errors import InvalidInput
 from screening.models.child import Child
 from screening.models.consent import Consent, ConsentStatus, Purpose
@@ -73,6 +74,8 @@ def _record(
     relation: str | None,
     now: datetime,
 ) -> Consent:
+    if given_on > local_day(now):
+        raise InvalidInput("The day of the answer lies in the future.")
     if not text_version.strip():
         raise InvalidInput("A consent names the version of the text that was shown.")
     consent = Consent(

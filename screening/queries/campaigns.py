@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -11,7 +12,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from risk_model import DEFAULT_BASE_RATE
 from screening.access import Part, campaigns_visible_to, visible_child_ids
+from screening.core import audit
 from screening.core.actor import Actor
+from screening.core.audit import AuditEvent
 from screening.core.errors import NotFound
 from screening.models.administration import Administration
 from screening.models.campaign import Campaign, CampaignStatus, RosterEntry
@@ -49,12 +52,18 @@ def get_roster_entry(session: Session, *, actor: Actor, campaign_id: UUID, entry
 
 
 def list_roster(
-    session: Session, *, actor: Actor, campaign_id: UUID, after: UUID | None = None, limit: int = 200
+    session: Session,
+    *,
+    actor: Actor,
+    campaign: Campaign,
+    now: datetime,
+    after: UUID | None = None,
+    limit: int = 200,
 ) -> Sequence[RosterEntry]:
-    """One page of the roll, by id."""
+    """One page of the roll of a campaign that was found through a scope, by id; who was shown is recorded."""
     statement = (
         select(RosterEntry)
-        .where(RosterEntry.campaign_id == campaign_id)
+        .where(RosterEntry.campaign_id == campaign.id)
         .where(RosterEntry.child_id.in_(visible_child_ids(actor, Part.IDENTITY)))
         .options(joinedload(RosterEntry.child).selectinload(Child.enrolments))
         .order_by(RosterEntry.id)
@@ -62,7 +71,16 @@ def list_roster(
     )
     if after is not None:
         statement = statement.where(RosterEntry.id > after)
-    return session.scalars(statement).all()
+    entries = session.scalars(statement).all()
+    audit.record_list(
+        session,
+        actor=actor,
+        event=AuditEvent.CAMPAIGN_READ,
+        at=now,
+        children=[entry.child_id for entry in entries],
+        detail={"campaign": str(campaign.id)},
+    )
+    return entries
 
 
 def recorded_sheets(session: Session, *, entries: Sequence[RosterEntry]) -> dict[UUID, list[str]]:

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session, joinedload
 
 from risk_model import Level, LevelRules, day_one
 from screening import results
-from screening.access import May, check_may_at, organisations_visible_to
+from screening.access import May, check_may_at, organisations_visible_to, places
 from screening.core.actor import Actor
 from screening.core.errors import NotFound
 from screening.models.administration import Administration
 from screening.models.campaign import Campaign, CampaignStatus
-from screening.models.organisation import Organisation
+from screening.models.organisation import Organisation, OrganisationKind
 from screening.models.result import ScreenResult
 from screening.queries.campaigns import district_of
 
@@ -46,6 +46,21 @@ def get_district(session: Session, *, actor: Actor, organisation_id: UUID | None
     for grant in actor.grants:
         return district_of(session, session.get_one(Organisation, grant.organisation_id))
     raise NotFound
+
+
+def district_to_set(session: Session, *, actor: Actor) -> Organisation:
+    """The county in which the actor may set base rate and release. Raises :class:`NotFound`."""
+    found = session.scalars(
+        organisations_visible_to(actor)
+        .where(
+            Organisation.id.in_(places(actor, May.SET_DISTRICT)), Organisation.kind == OrganisationKind.COUNTY
+        )
+        .order_by(Organisation.path)
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from screening.core.audit import AuditEvent
 from screening.core.errors import NotFound
 from screening.core.sealing import Keyring
 from screening.models.administration import Administration
+from screening.models.campaign import RosterEntry
 from screening.models.child import Child
 from screening.models.result import ScreenResult
 
@@ -49,6 +50,19 @@ def list_results(session: Session, *, actor: Actor, child_id: UUID, now: datetim
     if rows:
         audit.record(session, actor=actor, event=AuditEvent.RESULT_READ, at=now, child_id=child_id)
     return rows
+
+
+def result_of(session: Session, *, entry: RosterEntry, administration_id: UUID) -> ScreenResult:
+    """The result of one sheet of a line on the roll that was found through a scope."""
+    result = session.scalars(
+        select(ScreenResult)
+        .join(Administration, Administration.id == ScreenResult.administration_id)
+        .where(Administration.id == administration_id, Administration.roster_entry_id == entry.id)
+        .options(joinedload(ScreenResult.administration))
+    ).one_or_none()
+    if result is None:
+        raise NotFound
+    return result
 
 
 def newest_results(results: Sequence[ScreenResult]) -> list[ScreenResult]:

@@ -45,7 +45,7 @@ from screening.core.clock import LOCAL, local_day
 from screening.models.account import Account
 from screening.models.administration import Mode
 from screening.models.child import Child
-from screening.queries.campaigns import list_roster
+from screening.queries.campaigns import get_campaign, list_roster
 
 COUNSELLOR = "counsellor.junior"
 _OBSERVED = "近两周情绪低落,睡不好,上课难以集中注意力;愿意谈,提到学业压力大。"
@@ -196,7 +196,8 @@ def hold_safety_talk(scene: Scene, case_id: UUID, child_id: UUID, *, acute: bool
     with scene.database.begin() as session:
         actor = scene.actor(session, COUNSELLOR)
         campaign_id = scene.county.campaigns[JUNIOR.code]
-        roll = list_roster(session, actor=actor, campaign_id=campaign_id, limit=1000)
+        campaign = get_campaign(session, actor=actor, campaign_id=campaign_id)
+        roll = list_roster(session, actor=actor, campaign=campaign, now=now, limit=1000)
         intake.submit(
             session,
             actor=actor,

@@ -1,0 +1,99 @@
+"""Campaigns, their rolls and how far they are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+
+from api.deps import ActorDep, ClockDep, IdempotencyDep, LocaleDep, SessionDep, json_router, needs
+from api.v1.schemas.campaigns import (
+    CampaignIn,
+    CampaignOut,
+    EntryOut,
+    ProgressOut,
+    RosterOut,
+    StepIn,
+)
+from api.v1.schemas.common import PageSize
+from screening.access import May
+from screening.actions import campaigns as actions
+from screening.queries import campaigns
+from screening.queries.districts import get_organisation
+
+router = json_router(tags=["campaigns"])
+
+
+@router.get("/campaigns", dependencies=[needs(May.READ_CAMPAIGNS)])
+def list_campaigns(session: SessionDep, actor: ActorDep) -> list[CampaignOut]:
+    """The campaigns of one's own places, the newest first."""
+    return [CampaignOut.of(campaign) for campaign in campaigns.list_campaigns(session, actor=actor)]
+
+
+@router.post("/campaigns", status_code=201, dependencies=[needs(May.RUN_CAMPAIGN)])
+def plan_campaign(
+    body: CampaignIn, session: SessionDep, actor: ActorDep, clock: ClockDep, repeatable: IdempotencyDep
+) -> CampaignOut:
+    """A draft campaign of one school."""
+    again = repeatable.find(session)
+    if again is not None:
+        return CampaignOut.of(campaigns.get_campaign(session, actor=actor, campaign_id=again))
+    organisation = get_organisation(session, actor=actor, organisation_id=body.organisation_id)
+    campaign = actions.plan(
+        session,
+        actor=actor,
+        organisation=organisation,
+        title=body.title,
+        instruments=body.instruments,
+        consent_version=body.consent_version,
+        opens_on=body.opens_on,
+        closes_on=body.closes_on,
+        now=clock.now(),
+    )
+    repeatable.remember(session, subject_id=campaign.id, now=clock.now())
+    return CampaignOut.of(campaign)
+
+
+@router.get("/campaigns/{campaign_id}", dependencies=[needs(May.READ_CAMPAIGNS)])
+def show_campaign(campaign_id: UUID, session: SessionDep, actor: ActorDep) -> CampaignOut:
+    return CampaignOut.of(campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id))
+
+
+@router.post("/campaigns/{campaign_id}/steps", dependencies=[needs(May.RUN_CAMPAIGN, May.APPROVE_CAMPAIGN)])
+def move_campaign(
+    campaign_id: UUID, body: StepIn, session: SessionDep, actor: ActorDep, clock: ClockDep
+) -> CampaignOut:
+    """One step of its machine. Announcing is the lead's, the others the counsellor's."""
+    campaign = campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id)
+    actions.move(session, actor=actor, campaign=campaign, to=body.to, reason=body.reason, now=clock.now())
+    return CampaignOut.of(campaign)
+
+
+@router.get("/campaigns/{campaign_id}/roster", dependencies=[needs(May.READ_CAMPAIGNS)])
+def show_roster(
+    campaign_id: UUID,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    locale: LocaleDep,
+    after: UUID | None = None,
+    limit: Annotated[PageSize, Query()] = 100,
+) -> RosterOut:
+    """One page of the roll, with the sheets that are there."""
+    campaign = campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id)
+    entries = campaigns.list_roster(
+        session, actor=actor, campaign=campaign, now=clock.now(), after=after, limit=limit
+    )
+    sheets = campaigns.recorded_sheets(session, entries=entries)
+    return RosterOut(
+        items=[EntryOut.of(entry, sheets, clock.today(), locale) for entry in entries],
+        next=entries[-1].id if len(entries) == limit else None,
+    )
+
+
+@router.get("/campaigns/{campaign_id}/progress", dependencies=[needs(May.READ_CAMPAIGNS)])
+def show_progress(campaign_id: UUID, session: SessionDep, actor: ActorDep) -> ProgressOut:
+    """How far it is, in counts of one's own school."""
+    campaign = campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id)
+    return ProgressOut.of(campaigns.progress(session, campaign=campaign))

@@ -1,0 +1,79 @@
+"""Organisations in sight, and what a district has decided."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from sqlalchemy.orm import Session
+
+from api.deps import ActorDep, ClockDep, SessionDep, json_router, needs
+from api.v1.schemas.organisations import (
+    ApprovalIn,
+    DistrictIn,
+    DistrictOut,
+    OrganisationOut,
+    PreviewIn,
+    PreviewOut,
+)
+from screening.access import May
+from screening.actions import organisations
+from screening.models.organisation import Organisation
+from screening.queries import districts
+from screening.queries.campaigns import district_setting, newest_setting
+
+router = json_router(tags=["organisations"])
+
+
+@router.get("/organisations")
+def list_organisations(session: SessionDep, actor: ActorDep) -> list[OrganisationOut]:
+    """The reader's own places and everything below them."""
+    return [OrganisationOut.of(each) for each in districts.list_organisations(session, actor=actor)]
+
+
+@router.get("/district")
+def show_district(
+    session: SessionDep, actor: ActorDep, organisation_id: Annotated[UUID | None, Query()] = None
+) -> DistrictOut:
+    """What is in force in the district of one's own place, or of an organisation in sight."""
+    return _shown(session, districts.get_district(session, actor=actor, organisation_id=organisation_id))
+
+
+@router.post("/district/preview", dependencies=[needs(May.SET_DISTRICT)])
+def preview(body: PreviewIn, session: SessionDep, actor: ActorDep) -> PreviewOut:
+    """How many children would change level at another base rate (decision 19). Nothing is saved."""
+    district = districts.district_to_set(session, actor=actor)
+    changes = districts.count_level_changes(session, actor=actor, district=district, base_rate=body.base_rate)
+    return PreviewOut.of(body.base_rate, changes)
+
+
+@router.put("/district", dependencies=[needs(May.SET_DISTRICT)])
+def propose(body: DistrictIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> DistrictOut:
+    """Propose base rate and release. In force once a second person has signed it."""
+    district = districts.district_to_set(session, actor=actor)
+    organisations.propose(
+        session,
+        actor=actor,
+        district=district,
+        base_rate=body.base_rate,
+        release=body.release,
+        now=clock.now(),
+    )
+    session.flush()
+    return _shown(session, district)
+
+
+@router.post("/district/approval", dependencies=[needs(May.SET_DISTRICT)])
+def approve(body: ApprovalIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> DistrictOut:
+    """Sign the proposal that was read. Nobody signs their own."""
+    district = districts.district_to_set(session, actor=actor)
+    organisations.approve(session, actor=actor, district=district, version=body.version, now=clock.now())
+    session.flush()
+    return _shown(session, district)
+
+
+def _shown(session: Session, district: Organisation) -> DistrictOut:
+    return DistrictOut.of(
+        district, district_setting(session, district.id), newest_setting(session, district.id)
+    )
