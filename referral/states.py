@@ -13,11 +13,17 @@ from datetime import date, timedelta
 from typing import TypeVar
 
 from referral.terms import (
+    CallGuard,
+    CallLevel,
+    CallStatus,
+    CallType,
     CaseStatus,
     ClosingReason,
     CrisisStep,
     Custody,
     FollowUpStatus,
+    HandoverTo,
+    HarmAnswer,
     PlanStatus,
     ReferralStatus,
     StandDownGuard,
@@ -289,6 +295,181 @@ def _blocks_only_the_guardian(steps: Mapping[CrisisStep, StepResult]) -> bool:
         for step, result in steps.items()
     )
 
+
+# --- Hotline call ----------------------------------------------------------------------------------------
+
+CALL_TRANSITIONS: dict[CallStatus, frozenset[CallStatus]] = {
+    # CLOSED straight from here: a silent call, a prank, a wrong number.
+    CallStatus.OPEN: frozenset({CallStatus.TRIAGED, CallStatus.CLOSED}),
+    CallStatus.TRIAGED: frozenset(
+        {
+            CallStatus.INFORMING,
+            CallStatus.LINKED,
+            CallStatus.UNLINKED,
+            CallStatus.HANDOVER_SENT,
+            CallStatus.FOLLOW_UP_DUE,
+            CallStatus.CLOSED,
+        }
+    ),
+    CallStatus.INFORMING: frozenset(
+        {
+            CallStatus.LINKED,
+            CallStatus.UNLINKED,
+            CallStatus.HANDOVER_SENT,
+            CallStatus.FOLLOW_UP_DUE,
+            CallStatus.CLOSED,
+        }
+    ),
+    CallStatus.LINKED: frozenset(
+        {CallStatus.UNLINKED, CallStatus.HANDOVER_SENT, CallStatus.FOLLOW_UP_DUE, CallStatus.CLOSED}
+    ),
+    # INFORMING: the level was lowered after the line was closed.
+    CallStatus.UNLINKED: frozenset(
+        {
+            CallStatus.LINKED,
+            CallStatus.INFORMING,
+            CallStatus.HANDOVER_SENT,
+            CallStatus.FOLLOW_UP_DUE,
+            CallStatus.CLOSED,
+        }
+    ),
+    # Only a named person's "yes, we have it" leads on; a call is never closed over an unheard handover.
+    CallStatus.HANDOVER_SENT: frozenset({CallStatus.HANDOVER_ACKNOWLEDGED}),
+    CallStatus.HANDOVER_ACKNOWLEDGED: frozenset(
+        {CallStatus.HANDOVER_SENT, CallStatus.FOLLOW_UP_DUE, CallStatus.CLOSED}
+    ),
+    # The ways back: a follow-up found things worse, or the last contact has been made.
+    CallStatus.FOLLOW_UP_DUE: frozenset(
+        {
+            CallStatus.HANDOVER_SENT,
+            CallStatus.HANDOVER_ACKNOWLEDGED,
+            CallStatus.INFORMING,
+            CallStatus.LINKED,
+            CallStatus.UNLINKED,
+            CallStatus.CLOSED,
+        }
+    ),
+    CallStatus.CLOSED: frozenset(),  # whoever calls again is a new call
+}
+
+CALL_TURN: dict[CallStatus, Turn] = {
+    status: {CallStatus.HANDOVER_SENT: Turn.DUTY, CallStatus.CLOSED: Turn.NOBODY}.get(status, Turn.HOTLINE)
+    for status in CallStatus
+}
+
+CALL_DANGER: frozenset[CallLevel] = frozenset({CallLevel.A, CallLevel.B})
+# Coded, and nothing more is asked of the operator.
+CALL_CODED: frozenset[CallType] = frozenset({CallType.SILENT, CallType.PRANK, CallType.WRONG})
+# Nobody of these signs in here: the hotline hears their answer on the telephone.
+HANDOVER_OUTSIDE: frozenset[HandoverTo] = frozenset({HandoverTo.POLICE_110, HandoverTo.AMBULANCE_120})
+# Who may be told when somebody at the school may have harmed the child (never the school).
+HANDOVER_PAST_THE_SCHOOL: frozenset[HandoverTo] = frozenset(
+    {HandoverTo.COUNTY_CENTRE, HandoverTo.PROTECTION_CENTRE, HandoverTo.POLICE_110}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverFact:
+    """One handover of a call: to whom, acknowledged, answered with a result."""
+
+    to: HandoverTo
+    acknowledged: bool
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is on record about a hotline call.
+
+    ``summary`` is the number of characters; ``why_no_handover``: the operator wrote why nobody can be told;
+    ``review_asked`` stays true when the level is lowered later.
+    """
+
+    level: CallLevel | None
+    type: CallType | None
+    ended: bool
+    linked: bool
+    was_linked: bool
+    handovers: tuple[HandoverFact, ...]
+    follow_ups_due: bool
+    summary: int
+    confidentiality_told: bool
+    scales: bool
+    why_no_handover: bool
+    harm_by: HarmAnswer | None
+    review_asked: bool
+    reviewed: bool
+    disclosure_open: bool
+    report_open: bool
+
+    @property
+    def danger(self) -> bool:
+        return self.level in CALL_DANGER
+
+
+def call_status(facts: CallFacts) -> CallStatus:
+    """Where a call that nobody has closed stands: the farthest thing that is on record."""
+    if facts.level is None:
+        return CallStatus.OPEN
+    if any(not handover.acknowledged for handover in facts.handovers):
+        return CallStatus.HANDOVER_SENT
+    if facts.follow_ups_due:
+        return CallStatus.FOLLOW_UP_DUE
+    if facts.handovers:
+        return CallStatus.HANDOVER_ACKNOWLEDGED
+    return _without_handover(facts)
+
+
+def _without_handover(facts: CallFacts) -> CallStatus:
+    if facts.linked:
+        return CallStatus.LINKED
+    if facts.was_linked:
+        return CallStatus.UNLINKED
+    if not facts.ended:
+        return CallStatus.TRIAGED
+    return CallStatus.INFORMING if facts.level is CallLevel.D else CallStatus.UNLINKED
+
+
+def missing_for_closing(facts: CallFacts) -> tuple[CallGuard, ...]:
+    """What a call still needs before it is closed, in the order in which it is listed; empty when nothing."""
+    coded = facts.type in CALL_CODED and facts.level is None
+    holds = {
+        CallGuard.ENDED: facts.ended,
+        CallGuard.TYPE: facts.type is not None,
+        CallGuard.LEVEL: coded or facts.level is not None,
+        CallGuard.SUMMARY: coded or 0 < facts.summary <= SUMMARY_LIMIT,
+        CallGuard.CONFIDENTIALITY_TOLD: coded or facts.confidentiality_told,
+        CallGuard.SCALES: not facts.danger or facts.scales,
+        CallGuard.HANDOVER: not facts.danger or bool(facts.handovers) or facts.why_no_handover,
+        CallGuard.COUNTY_HANDOVER: facts.harm_by is not HarmAnswer.SCHOOL
+        or facts.why_no_handover
+        or any(handover.to in HANDOVER_PAST_THE_SCHOOL for handover in facts.handovers),
+        CallGuard.ACKNOWLEDGED: all(handover.acknowledged for handover in facts.handovers),
+        CallGuard.RESULT: all(
+            handover.answered or handover.to in HANDOVER_OUTSIDE for handover in facts.handovers
+        ),
+        CallGuard.FOLLOW_UPS: not facts.follow_ups_due,
+        CallGuard.SUPERVISOR_REVIEW: facts.reviewed or not facts.review_asked,
+        CallGuard.DISCLOSURE: not facts.disclosure_open,
+        CallGuard.MANDATORY_REPORT: not facts.report_open,
+    }
+    return tuple(guard for guard in CallGuard if not holds[guard])
+
+
+# A summary is half a page at most (form F9); what was typed beyond it is kept until somebody shortens it.
+SUMMARY_LIMIT = 500
+# What the operator fills in; the rest of the guards are other people's work or later days'.
+CALL_FORM: frozenset[CallGuard] = frozenset(
+    {
+        CallGuard.TYPE,
+        CallGuard.LEVEL,
+        CallGuard.SUMMARY,
+        CallGuard.CONFIDENTIALITY_TOLD,
+        CallGuard.SCALES,
+        CallGuard.HANDOVER,
+        CallGuard.COUNTY_HANDOVER,
+    }
+)
 
 # --- One check for all tables ----------------------------------------------------------------------------
 

@@ -423,6 +423,7 @@ class Turn(Term):
     FACILITY = "facility", "医疗机构"
     COUNTY = "county", "县级中心"
     DUTY = "duty", "值班人员"
+    HOTLINE = "hotline", "热线"
     NOBODY = "nobody", "无"
 
 
@@ -480,6 +481,16 @@ class TaskKind(Term):
     CRISIS_STAND_DOWN = "crisis_stand_down", "危机解除评估"
     CRISIS_REPORT = "crisis_report", "书面报告"
     MANDATORY_REPORT = "mandatory_report", "强制报告"
+    # hotline
+    CALL_FINISH = "call_finish", "补全来电登记"
+    CALL_REVIEW = "call_review", "督导复核来电"
+    CALL_DISCLOSURE = "call_disclosure", "审批突破保密"
+    CALL_FOLLOW_UP = "call_follow_up", "热线回访"
+    CALL_DEBRIEF = "call_debrief", "与接线员谈谈这次接听"
+    CALL_UNLINKED = "call_unlinked", "热线关联已撤销,核对个案"
+    HANDOVER_ACKNOWLEDGE = "handover_acknowledge", "确认热线移交"
+    HANDOVER_RESULT = "handover_result", "向热线反馈移交结果"
+    LOOKUP_ALARM = "lookup_alarm", "热线查询异常"
     # files, channels, settings
     BATCH_COMMIT = "batch_commit", "提交导入"
     REFUSED_ROWS = "refused_rows", "处理被退回的行"
@@ -489,3 +500,130 @@ class TaskKind(Term):
     CHANNEL_MISSING = "channel_missing", "通知渠道缺失"
     DUTY_MISSING = "duty_missing", "值班空缺"
     CALENDAR_MISSING = "calendar_missing", "缺工作日历"
+
+
+class CallStatus(Term):
+    """来电状态. Follows from what is on record about the call; see ``states.call_status``."""
+
+    OPEN = "open", "通话中"
+    TRIAGED = "triaged", "已定级"
+    INFORMING = "informing", "提供信息"
+    LINKED = "linked", "已关联学生"
+    UNLINKED = "unlinked", "未关联学生"
+    HANDOVER_SENT = "handover_sent", "已移交待确认"
+    HANDOVER_ACKNOWLEDGED = "handover_acknowledged", "移交已确认"
+    FOLLOW_UP_DUE = "follow_up_due", "待回访"
+    CLOSED = "closed", "已结束"
+
+
+class CallLevel(Term):
+    """来电分级, most urgent first. Set by the operator."""
+
+    A = "A", "紧急"
+    B = "B", "危险"  # elsewhere called 高危, a word we keep away from children
+    C = "C", "关注"
+    D = "D", "一般"
+
+
+class CallLine(Term):
+    """线路."""
+
+    L12355 = "12355", "12355 青少年服务台"
+    L12356 = "12356", "12356 心理援助热线"
+    OTHER = "other", "其他线路"
+
+
+class CallChannel(Term):
+    """来电渠道."""
+
+    PHONE = "phone", "电话"
+    ONLINE = "online", "网络"
+    WECHAT = "wechat", "微信"
+
+
+class CallType(Term):
+    """来电类型. Silent calls, pranks and wrong numbers are coded and nothing more is asked."""
+
+    COUNSELLING = "counselling", "心理倾诉"
+    CRISIS = "crisis", "危机"
+    RIGHTS = "rights", "权益或法律"
+    INFORMATION = "information", "信息咨询"
+    SILENT = "silent", "沉默"
+    PRANK = "prank", "骚扰"
+    REPEAT = "repeat", "反复来电"
+    WRONG = "wrong", "打错"
+
+
+class CallerKind(Term):
+    """来电人. In many calls not the child."""
+
+    SELF = "self", "孩子本人"
+    PARENT = "parent", "父母"
+    GRANDPARENT = "grandparent", "祖辈"
+    PEER = "peer", "同伴"
+    TEACHER = "teacher", "教师"
+    PASSER_BY = "passer_by", "路人"
+    UNKNOWN = "unknown", "不明"
+
+
+class CallerAgreement(Term):
+    """来电人是否同意移交."""
+
+    YES = "yes", "同意"
+    NO = "no", "不同意"
+    NOT_ASKED = "not_asked", "未能征求"
+
+
+class DisclosureBasis(Term):
+    """突破保密的依据."""
+
+    DANGER_TO_LIFE = "danger_to_life", "危及生命"
+    HARM_TO_MINOR = "harm_to_minor", "未成年人受到侵害"
+    LAW = "law", "法律规定"
+
+
+class HandoverTo(Term):
+    """移交对象."""
+
+    SCHOOL_DUTY = "school_duty", "学校值班"
+    COUNTY_CENTRE = "county_centre", "县级辅导中心"
+    CLINIC = "clinic", "医疗机构"
+    POLICE_110 = "police_110", "110 公安"
+    AMBULANCE_120 = "ambulance_120", "120 急救"
+    PROTECTION_CENTRE = "protection_centre", "未成年人救助保护中心"
+
+
+class HandoverResult(Term):
+    """移交结果, back to the hotline."""
+
+    REACHED = "reached", "已联系到"
+    NOT_FOUND = "not_found", "没有找到"
+    ALREADY_KNOWN = "already_known", "已在关注中"
+    OTHER = "other", "其他"
+
+
+class KnownAnswer(Term):
+    """查询结果. All that a hotline is told about whether a child is known."""
+
+    NO_MATCH = "no_match", "没有查到"
+    ONE_MATCH = "one_match", "查到一名,请打值班电话"
+    ASK_COUNTY = "ask_county", "请问县级值班"
+
+
+class CallGuard(Term):
+    """结束来电的条件. What the form asks for after the line is closed."""
+
+    ENDED = "ended", "通话已结束"
+    TYPE = "type", "来电类型"
+    LEVEL = "level", "分级"
+    SUMMARY = "summary", "内容摘要(不超过 500 字)"
+    CONFIDENTIALITY_TOLD = "confidentiality_told", "是否已说明保密范围"
+    SCALES = "scales", "想法强度和绝望程度(0–10)"
+    HANDOVER = "handover", "移交,或说明为何不能移交"
+    COUNTY_HANDOVER = "county_handover", "移交县级(疑似校内人员侵害)"
+    ACKNOWLEDGED = "acknowledged", "移交已确认"
+    RESULT = "result", "移交结果已反馈"
+    FOLLOW_UPS = "follow_ups", "回访已完成"
+    SUPERVISOR_REVIEW = "supervisor_review", "督导已复核"
+    DISCLOSURE = "disclosure", "突破保密已审批"
+    MANDATORY_REPORT = "mandatory_report", "强制报告已处理"

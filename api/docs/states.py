@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from referral import states
-from referral.terms import ClosingReason, StandDownGuard, Term, Turn
+from referral.terms import CallGuard, ClosingReason, StandDownGuard, Term, Turn
 
 PATH = "docs/reference/states.md"
 
@@ -64,8 +64,14 @@ def render_all() -> dict[str, str]:
             _rows(states.CRISIS_TRANSITIONS, states.CRISIS_TURN),
             diagram=False,
         ),
+        _section(
+            "Hotline call 热线来电",
+            "The status follows from what is on record; `closed` needs every guard of the last list.",
+            _rows(states.CALL_TRANSITIONS, states.CALL_TURN),
+        ),
         _closing(),
-        _stand_down(),
+        _guards("Before a crisis is stood down 解除条件", StandDownGuard),
+        _guards("Before a hotline call is closed 结束来电的条件", CallGuard),
     ]
     return {PATH: "\n".join(parts)}
 
@@ -97,6 +103,6 @@ def _closing() -> str:
     return "\n".join([*lines, ""])
 
 
-def _stand_down() -> str:
-    lines = ["## Before a crisis is stood down 解除条件", "", "| guard | 中文 |", "|---|---|"]
-    return "\n".join([*lines, *(f"| `{guard}` | {guard.zh} |" for guard in StandDownGuard), ""])
+def _guards(title: str, guards: type[Term]) -> str:
+    lines = [f"## {title}", "", "| guard | 中文 |", "|---|---|"]
+    return "\n".join([*lines, *(f"| `{guard}` | {guard.zh} |" for guard in guards), ""])

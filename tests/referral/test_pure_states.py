@@ -13,6 +13,7 @@ import pytest
 from api.docs.states import render_all
 from referral import states, terms
 from referral.terms import (
+    CallStatus,
     CaseStatus,
     ClosingReason,
     CrisisStep,
@@ -33,6 +34,7 @@ MACHINES = {
     "referral": (ReferralStatus, ReferralStatus.DRAFT, states.REFERRAL_TRANSITIONS, states.REFERRAL_TURN),
     "followup": (FollowUpStatus, FollowUpStatus.DUE, states.FOLLOWUP_TRANSITIONS, states.FOLLOWUP_TURN),
     "crisis": (CrisisStep, CrisisStep.OPENED, states.CRISIS_TRANSITIONS, states.CRISIS_TURN),
+    "call": (CallStatus, CallStatus.OPEN, states.CALL_TRANSITIONS, states.CALL_TURN),
 }
 Machine = tuple[type[Term], Term, Mapping[Term, frozenset[Term]], Mapping[Term, Turn]]
 
