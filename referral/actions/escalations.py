@@ -1,7 +1,7 @@
 """What is late goes one step up; each step of each task rings once (requirement RL6).
 
-Danger that nobody has taken rings 5, 10, 20 and 30 minutes after it was opened; every other task at its limit and
-at one and a half and twice its time. Due times are stored instants, so an outage delays a ring and never skips
+Danger that nobody has taken rings 5, 10, 20 and 30 minutes after it was opened, and so does what is due at once;
+every other task at its limit and at one and a half and twice its time. Due times are stored instants, so an outage delays a ring and never skips
 or doubles it.
 """
 
@@ -60,14 +60,16 @@ def _ring(session: Session, task: Task, now: datetime) -> None:
 
 def _next(task: Task, step: int, now: datetime) -> datetime | None:
     """The next rung after ``now``; rungs that an outage has run past ring once, not one after another."""
-    if task.kind is TaskKind.CRISIS_ACKNOWLEDGE:
-        later = [task.opened_at + timedelta(minutes=m) for m in MINUTES]
-        ahead = [at for at in later if at > now]
-        # Danger keeps ringing until a person presses the button.
-        return ahead[0] if ahead else now + timedelta(minutes=10)
     length = task.due_at - task.opened_at
-    ahead = [at for at in (task.opened_at + length * share for share in SHARES) if at > now]
-    return ahead[0] if ahead else None
+    danger = task.kind is TaskKind.CRISIS_ACKNOWLEDGE
+    if danger or not length:
+        # What is due at once has no share of its time to wait for: it steps by minutes, as danger does.
+        steps = [task.opened_at + timedelta(minutes=minutes) for minutes in MINUTES]
+    else:
+        steps = [task.opened_at + length * share for share in SHARES]
+    ahead = next((at for at in steps if at > now), None)
+    # Danger keeps ringing until a person presses the button.
+    return now + timedelta(minutes=10) if ahead is None and danger else ahead
 
 
 def _whom(session: Session, task: Task, step: int, now: datetime) -> list[UUID]:
