@@ -28,7 +28,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.webhook import WebhookGateway
-from referral.actions import escalations
+from referral.actions import clocks, escalations
 from referral.handlers import HANDLERS
 from screening.core import audit, outbox
 from screening.core.clock import Clock
@@ -100,13 +100,25 @@ def seal_trail(session: Session, now: datetime) -> None:
     audit.seal_tail(session, limit=SEAL_PIECE)
 
 
+def seal_leftovers(session: Session, now: datetime) -> None:
+    """What an outage or a jump of the clock has left out of the chain."""
+    audit.seal_tail(session, limit=SEAL_PIECE, whole=True)
+
+
 def climb(session: Session, now: datetime) -> None:
     """What is late goes one step up (requirement RL6)."""
     escalations.tick(session, now=now)
 
 
+def move_on(session: Session, now: datetime) -> None:
+    """Doing nothing moves the child forward (decision 2)."""
+    clocks.run(session, now=now)
+
+
 SEALING = Timed("seal", SEAL_EVERY, seal_trail, Lane.BULK)
+LEFTOVERS = Timed("seal-leftovers", timedelta(days=1), seal_leftovers, Lane.BULK)
 LADDER = Timed("ladder", TICK_EVERY, climb)
+CLOCKS = Timed("clocks", TICK_EVERY, move_on)
 
 
 def show_nowhere(session: Session, message: OutboxMessage) -> None:
@@ -373,7 +385,7 @@ def compose(settings: Settings, database: Database, clock: Clock) -> Worker:
         printer=Printer(find_fonts(settings.font) if settings.font else None),
         gateway=WebhookGateway(settings.webhook, clock) if settings.webhook else None,
     )
-    return Worker(database, clock, HANDLERS, tools, timed=(SEALING, LADDER))
+    return Worker(database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, LADDER, CLOCKS))
 
 
 def _any_ready(session: Session, now: datetime) -> bool:
