@@ -76,12 +76,20 @@ class May(StrEnum):
     STAND_DOWN = "crises.stand_down"
     FOLLOW_UP = "followups.record"
     READ_TASKS = "tasks.read"
+    LOG_CALL = "calls.log"
+    TRIAGE_CALL = "calls.triage"
+    READ_CALLS = "calls.read"
+    REVIEW_CALL = "calls.review"
+    APPROVE_DISCLOSURE = "calls.approve_disclosure"
+    RECEIVE_HANDOVER = "handovers.receive"
     SET_DISTRICT = "district.set"
     MANAGE_ACCOUNTS = "accounts.manage"
     READ_TRAIL = "trail.read"
 
 
 _SCHOOL_READING = {May.READ_CHILDREN, May.READ_CAMPAIGNS, May.READ_CASES, May.READ_REFERRALS, May.READ_TASKS}
+
+_HOTLINE = frozenset({May.LOG_CALL, May.TRIAGE_CALL, May.READ_CALLS, May.RAISE_WORRY, May.READ_TASKS})
 
 MAY: dict[Role, frozenset[May]] = {
     Role.COUNSELLOR: frozenset(
@@ -95,7 +103,7 @@ MAY: dict[Role, frozenset[May]] = {
             May.IMPORT,
         }
         | {May.ASSESS, May.RAISE_WORRY, May.CONFIRM_PLAN, May.SEND_REFERRAL, May.READ_RETURN_NOTE}
-        | {May.HANDLE_CRISIS, May.FOLLOW_UP}
+        | {May.HANDLE_CRISIS, May.FOLLOW_UP, May.RECEIVE_HANDOVER}
     ),
     Role.SCHOOL_LEAD: frozenset(
         _SCHOOL_READING
@@ -111,21 +119,24 @@ MAY: dict[Role, frozenset[May]] = {
     Role.COUNTY_CENTRE: frozenset(
         {May.READ_CHILDREN, May.READ_CASES, May.READ_REFERRALS, May.READ_TASKS, May.READ_SCORES, May.ASSESS}
         | {May.CONFIRM_PLAN, May.SEND_REFERRAL, May.READ_RETURN_NOTE, May.HANDLE_CRISIS, May.FOLLOW_UP}
-        | {May.RAISE_WORRY, May.RECORD_CONSENT}
+        | {May.RAISE_WORRY, May.RECORD_CONSENT, May.RECEIVE_HANDOVER}
     ),
     Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT}),
     Role.CITY_OFFICER: frozenset({May.READ_TASKS}),
     Role.HEALTH_OFFICER: frozenset({May.READ_TASKS}),
-    Role.CLINIC_INTAKE: frozenset({May.READ_REFERRALS, May.ANSWER_REFERRAL, May.READ_TASKS}),
+    Role.CLINIC_INTAKE: frozenset(
+        {May.READ_REFERRALS, May.ANSWER_REFERRAL, May.READ_TASKS, May.RECEIVE_HANDOVER}
+    ),
     Role.CLINICIAN: frozenset(
         {May.READ_REFERRALS, May.ANSWER_REFERRAL, May.WRITE_RETURN_NOTE, May.READ_RETURN_NOTE, May.READ_TASKS}
+        | {May.RECEIVE_HANDOVER}
     ),
     Role.FACILITY_LEAD: frozenset({May.READ_REFERRALS, May.READ_TASKS}),
-    Role.HOTLINE_OPERATOR: frozenset({May.RAISE_WORRY, May.READ_TASKS}),
-    Role.HOTLINE_SUPERVISOR: frozenset({May.RAISE_WORRY, May.READ_TASKS}),
+    Role.HOTLINE_OPERATOR: _HOTLINE,
+    Role.HOTLINE_SUPERVISOR: _HOTLINE | {May.REVIEW_CALL, May.APPROVE_DISCLOSURE},
     Role.CHILD_DIRECTOR: frozenset({May.RAISE_WORRY, May.READ_TASKS}),
     Role.CHILD_SUPERVISOR: frozenset({May.READ_TASKS}),
-    Role.PROTECTION_CENTRE: frozenset({May.READ_TASKS}),
+    Role.PROTECTION_CENTRE: frozenset({May.READ_TASKS, May.RECEIVE_HANDOVER}),
     Role.SYSADMIN: frozenset({May.MANAGE_ACCOUNTS}),
     Role.AUDITOR: frozenset({May.READ_TRAIL}),
 }

@@ -50,25 +50,42 @@ def open_from_screening(
 
 
 def raise_worry(
-    session: Session, *, actor: Actor, child: Child, people: People, origin: Origin, now: datetime
+    session: Session,
+    *,
+    actor: Actor,
+    child: Child,
+    people: People,
+    origin: Origin,
+    now: datetime,
+    custody: Custody = Custody.SCHOOL,
 ) -> Case:
-    """Somebody is worried about a child: the same case, the same clocks, without any sheet."""
+    """Somebody is worried about a child: the same case, the same clocks, without any sheet.
+
+    A worry about somebody at the school is *protected*: ``people`` are then the county's, and the case is theirs.
+    """
     access.check_may(actor, May.RAISE_WORRY)
-    case = find_open(session, child_id=child.id)
+    case = find_open(session, child_id=child.id, custody=custody)
     if case is None:
-        case = _open(session, actor, child, people, origin, now)
+        case = _open(session, actor, child, people, origin, now, custody)
     require_talk(session, actor=actor, case=case, kind=TaskKind.SECOND_ASSESSMENT, case_word="high", now=now)
     return case
 
 
 def _open(
-    session: Session, actor: Actor, child: Child, people: People, origin: Origin, now: datetime
+    session: Session,
+    actor: Actor,
+    child: Child,
+    people: People,
+    origin: Origin,
+    now: datetime,
+    custody: Custody = Custody.SCHOOL,
 ) -> Case:
+    protected = custody is Custody.PROTECTED
     case = Case(
         case_no=new_form_number(_RANDOM),
         child_id=child.id,
-        custody=Custody.SCHOOL,
-        organisation_id=child.organisation_id,
+        custody=custody,
+        organisation_id=people.organisation_id if protected else child.organisation_id,
         origin=origin,
         status=CaseStatus.INTAKE,
         owner_id=people.owner_id,
@@ -81,6 +98,17 @@ def _open(
     audit.record(
         session, actor=actor, event=AuditEvent.CASE_OPEN, at=now, child_id=child.id, subject_id=case.id
     )
+    if protected:
+        grant(
+            session,
+            actor=actor,
+            child_id=child.id,
+            organisation_id=case.organisation_id,
+            part=Part.FILE,
+            reason="protected_case",
+            reason_id=case.id,
+            now=now,
+        )
     return case
 
 
@@ -93,7 +121,7 @@ def require_talk(
         session,
         actor=actor,
         kind=kind,
-        subject_id=case.child_id,
+        subject_id=talk_subject(case),
         organisation_id=case.organisation_id,
         owner_id=case.owner_id,
         backup_id=case.backup_id,
@@ -108,10 +136,18 @@ def require_talk(
 TALKS = (TaskKind.SECOND_ASSESSMENT, TaskKind.SAME_DAY_TALK, TaskKind.SAFETY_TALK, TaskKind.COUNTY_ASSESSMENT)
 
 
+def talk_subject(case: Case) -> UUID:
+    """What a talk is about: the child; in a protected case the case itself, or its line and the school's would
+    be one line and show each other (decision 42)."""
+    return case.id if case.custody is Custody.PROTECTED else case.child_id
+
+
 def talks_held(session: Session, *, actor: Actor, case: Case, decision: str, now: datetime) -> None:
     """The child was seen: every talk that waited for it is done."""
     for kind in TALKS:
-        tasks.settle(session, actor=actor, kind=kind, subject_id=case.child_id, decision=decision, now=now)
+        tasks.settle(
+            session, actor=actor, kind=kind, subject_id=talk_subject(case), decision=decision, now=now
+        )
 
 
 def move(

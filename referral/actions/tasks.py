@@ -114,6 +114,12 @@ BY_EVENT = frozenset(
         TaskKind.PLAN_REVIEW,
         TaskKind.FOLLOWUP,
         TaskKind.NOTE_OVERDUE,
+        TaskKind.CALL_FINISH,
+        TaskKind.CALL_REVIEW,
+        TaskKind.CALL_DISCLOSURE,
+        TaskKind.CALL_FOLLOW_UP,
+        TaskKind.HANDOVER_ACKNOWLEDGE,
+        TaskKind.HANDOVER_RESULT,
     }
 )
 

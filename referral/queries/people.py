@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from screening.core.actor import Role
 from screening.core.clock import local_day
 from screening.core.errors import PolicyViolation
-from screening.models.organisation import Organisation
+from screening.models.organisation import AREAS, Organisation
 from screening.queries.accounts import areas_above, holders, on_duty
 
 # Domain guide §4: owner → backup (school lead) → principal and county centre → county officer.
@@ -39,25 +39,39 @@ class People:
 
 
 def people_of(session: Session, *, organisation: Organisation, now: datetime) -> People:
-    """The chain at an organisation. Raises :class:`PolicyViolation` when nobody at all could answer."""
+    """The chain at a school or an area. Raises :class:`PolicyViolation` when nobody at all could answer."""
     today = local_day(now)
     chain: list[UUID] = []
     for role in _SCHOOL_CHAIN:
         chain += [a.id for a in holders(session, role=role, organisation_id=organisation.id, today=today)]
     above = areas_above(session, organisation)
     county = next((area.id for area in above if area.kind.value == "county"), None)
-    for area in above[1:]:
+    areas = [area for area in above if area.kind in AREAS]
+    for area in areas:
         for role in _AREA_CHAIN:
             chain += [a.id for a in holders(session, role=role, organisation_id=area.id, today=today)]
     duty = [entry.account_id for entry in on_duty(session, organisation_id=organisation.id, at=now)]
     duty += [
-        entry.account_id for area in above[1:] for entry in on_duty(session, organisation_id=area.id, at=now)
+        entry.account_id for area in areas for entry in on_duty(session, organisation_id=area.id, at=now)
     ]
     if not chain:
         raise PolicyViolation(
             "Nobody holds a post at this school or above it, so nobody could answer for a child."
         )
     return People(organisation.id, _once(chain), _once(duty), county)
+
+
+def protected_people(session: Session, *, county: Organisation, now: datetime) -> People:
+    """Who answers where somebody at the school may have harmed the child: nobody of the school (domain guide
+    §5.2b). Raises :class:`PolicyViolation` when the county has nobody."""
+    today = local_day(now)
+    chain: list[UUID] = []
+    for role in (Role.COUNTY_CENTRE, Role.PROTECTION_CENTRE, Role.EDU_OFFICER):
+        chain += [a.id for a in holders(session, role=role, organisation_id=county.id, today=today)]
+    duty = [entry.account_id for entry in on_duty(session, organisation_id=county.id, at=now)]
+    if not chain:
+        raise PolicyViolation("Nobody holds a post at the county, so nobody could answer for this child.")
+    return People(county.id, _once(chain), _once(duty), county.id)
 
 
 def facility_people(session: Session, *, facility_id: UUID, now: datetime) -> tuple[UUID, ...]:
