@@ -129,8 +129,9 @@ class Database:
                 session.rollback()
 
     def close(self) -> None:
-        self.engine.dispose()
+        # Readers first: SQLite removes the write-ahead log when the last connection that may write goes.
         self._readers.dispose()
+        self.engine.dispose()
         if self._held is not None:
             self._held.close()
             self._held = None

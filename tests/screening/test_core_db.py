@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -189,6 +190,17 @@ def test_a_commit_is_on_disk_and_keys_are_checked(database):
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1}
     with database.look() as session:
         assert session.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+@only_sqlite
+def test_closing_leaves_no_log_beside_the_file(database_url, keyring):
+    opened = Database(database_url, keyring)
+    with opened.begin() as session:
+        add_row(session)
+    assert rows(opened) == 1
+    opened.close()
+    path = Path(database_url.removeprefix("sqlite:///"))
+    assert {each.name for each in path.parent.glob(f"{path.name}*")} == {path.name, f"{path.name}.lock"}
 
 
 @only_sqlite
