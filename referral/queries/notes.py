@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from instruments import catalogue
+from instruments import Instrument, catalogue
 from referral.disclosure import NoteInputs, SafetyFinding, SafetySign, ScreeningLine
 from referral.models.case import Assessment, Case
 from referral.models.referral import Facility, Referral
@@ -155,13 +155,22 @@ def _lines(session: Session, child: Child) -> tuple[ScreeningLine, ...]:
 
 def _line(result: ScreenResult, administration: Administration) -> ScreeningLine:
     instrument = catalogue().get(administration.instrument)
-    total = result.scores.get("total", {})
+    main = result.scores.get(instrument.main_score, {})
     scored = result.status is ResultStatus.SCORED
     return ScreeningLine(
         instrument=instrument.abbr,
         administered_on=administration.administered_on,
-        score=total.get("value") if scored else None,
+        score=_in_words(instrument, main.get("value")) if scored else None,
         cutoff=instrument.screens_at.value if instrument.screens_at else None,
         validity=administration.validity.value,
         asks_about_safety=result.asks_about_safety,
     )
+
+
+def _in_words(instrument: Instrument, value: int | float | str | None) -> int | float | str | None:
+    """A number as it is; the result of a rule by the first word of its band: 急性阳性, without what to do about it."""
+    if not isinstance(value, str):
+        return value
+    bands = instrument.band_set(instrument.main_score)
+    band = bands.find(value) if bands else None
+    return band.zh.split("：")[0] if band else value
