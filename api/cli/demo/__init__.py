@@ -3,12 +3,12 @@
 * ``people``, ``answers``: pupils and how they answer, from a seed;
 * ``workbooks``: what each school sends in; ``county``: places, posts, duty, clinics, campaigns;
 * ``scene``, ``story``, ``play``: the days up to now, through the same doors as real ones;
-* ``counts``, ``run``: the table of ``demo --dir``; ``home``: the home that ``serve --demo`` opens.
+* ``counts``, ``main``: the table of ``demo --dir``; ``home``: the home that ``serve --demo`` opens.
 """
 
 from __future__ import annotations
 
 from api.cli.demo.home import SignIn, prepare
-from api.cli.demo.run import run
+from api.cli.demo.main import run
 
 __all__ = ["SignIn", "prepare", "run"]

@@ -19,7 +19,6 @@ from api.cli.demo.county import JUNIOR, County
 from api.cli.demo.scene import Imported, Scene, drain, import_school, scene, seal
 from api.cli.demo.workbooks import SchoolBook
 from api.cli.words import _
-from referral.actions.referrals import NOTE_TOPIC
 from screening.access import children_visible_to
 from screening.core.actor import Actor
 from screening.core.calendar import china
@@ -30,12 +29,10 @@ from screening.core.settings import Settings
 SEED = 2026
 CHILDREN = 600
 
-COUNTY, WRITING, IMPORTING = "The county and its people", "Workbooks written", "Workbooks in, up to referrals"
-PRINTING, ANSWERING, LAYING_OUT = (
-    "Notes printed",
-    "Talks and the clinic's answer",
-    "Notes laid out, trail sealed",
-)
+COUNTY, WRITING = "The county and its people", "Workbooks written"
+# The first notes are printed while rows are still coming in.
+IMPORTING, PRINTING = "Workbooks in, up to referrals and first notes", "The other notes printed"
+ANSWERING, LAYING_OUT = "Talks and the clinic's answer", "Notes laid out, trail sealed"
 
 
 @dataclass(slots=True)
@@ -174,13 +171,8 @@ def _importing(
     imported: list[Imported],
 ) -> Callable[[], None]:
     def act() -> None:
-        printed = stage.seconds.get(NOTE_TOPIC, 0.0)
         with watch.part(IMPORTING, rows) as tick:
             imported.append(import_school(stage, book, data, tick))
-        # The worker takes what is ready: some notes were printed in between, and belong to their own part.
-        between = stage.seconds.get(NOTE_TOPIC, 0.0) - printed
-        watch.add(IMPORTING, -between)
-        watch.add(PRINTING, between)
         _print(stage, watch)
         if book.school is JUNIOR:
             with stage.database.look() as session:

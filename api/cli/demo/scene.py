@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from api.cli.demo.county import County
@@ -24,7 +25,7 @@ from screening.core.db import Database, Lane
 from screening.core.errors import Unavailable
 from screening.core.paper import Printer, find_fonts
 from screening.core.settings import Settings
-from screening.core.work import Handler, Job, Tools
+from screening.core.work import Tools
 from screening.models.import_batch import BatchStatus
 from screening.queries.campaigns import get_campaign
 from screening.queries.children import enrolled
@@ -34,22 +35,22 @@ from screening.spreadsheets.reader import read_in_child
 # A message that failed waits at most this long for its next try; the clock is led there instead of waiting.
 _RETRY = timedelta(minutes=5)
 _TRIES = 8
+_IDLE, _PATIENCE = 0.02, 5.0  # seconds
 _SEAL_PIECE = 5000
 _FACT_SOURCE = "示范镇台账(虚构)"
 
-R = TypeVar("R")
 Tick = Callable[[int], None]
 
 
 @dataclass(slots=True)
 class Scene:
-    """What the acts need. ``seconds``: time spent by outbox topic, for the table at the end."""
+    """What the acts need. ``helper`` is a second worker with a printer of its own, so that two cores print."""
 
     database: Database
     clock: FixedClock
     worker: Worker
+    helper: Worker
     county: County
-    seconds: dict[str, float] = field(default_factory=dict)
 
     def actor(self, session: Any, username: str) -> Actor:
         """The person of this user name, with the roles of the scene's day."""
@@ -58,37 +59,34 @@ class Scene:
 
 @contextmanager
 def scene(settings: Settings, database: Database, county: County, at: datetime) -> Iterator[Scene]:
-    """A scene whose printer is closed at its end."""
-    clock, seconds = FixedClock(at), dict[str, float]()
-    with Printer(find_fonts(settings.font) if settings.font else None) as printer:
-        tools = Tools(clock=clock, printer=printer)
-        worker = Worker(database, clock, _timed(HANDLERS, seconds), tools, timed=())
-        yield Scene(database, clock, worker, county, seconds)
-
-
-def _timed(handlers: Mapping[str, Handler], seconds: dict[str, float]) -> dict[str, Handler]:
-    return {topic: _timed_one(handler, topic, seconds) for topic, handler in handlers.items()}
-
-
-def _timed_one(handler: Handler, topic: str, seconds: dict[str, float]) -> Handler:
-    if isinstance(handler, Job):
-        return Job(
-            _counted(handler.prepare, topic, seconds),
-            _counted(handler.perform, topic, seconds),
-            _counted(handler.store, topic, seconds),
+    """A scene whose printers are closed at its end."""
+    clock = FixedClock(at)
+    fonts = find_fonts(settings.font) if settings.font else None
+    with Printer(fonts) as first, Printer(fonts) as second:
+        worker, helper = (
+            Worker(database, clock, HANDLERS, Tools(clock=clock, printer=printer), timed=())
+            for printer in (first, second)
         )
-    return _counted(handler, topic, seconds)
+        yield Scene(database, clock, worker, helper, county)
 
 
-def _counted(step: Callable[..., R], topic: str, seconds: dict[str, float]) -> Callable[..., R]:
-    def run(*arguments: Any) -> R:
-        began = time.perf_counter()
-        try:
-            return step(*arguments)
-        finally:
-            seconds[topic] = seconds.get(topic, 0.0) + time.perf_counter() - began
+@contextmanager
+def _helped(scene: Scene) -> Iterator[None]:
+    """The second worker takes messages too, until the end of the block."""
+    enough = threading.Event()
 
-    return run
+    def work() -> None:
+        while not enough.is_set():
+            if not scene.helper.run_once():
+                enough.wait(_IDLE)
+
+    thread = threading.Thread(target=work, name="demo-helper", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
 
 
 # --- importing ---------------------------------------------------------------------------------------------
@@ -130,20 +128,29 @@ def import_school(scene: Scene, book: SchoolBook, data: bytes, tick: Tick) -> Im
 
 def _write(scene: Scene, book: SchoolBook, actor: Actor, batch_id: UUID, tick: Tick) -> Imported:
     """Let the worker write until the batch is complete. Circumstances are recorded once the children are there."""
-    known, written = False, 0
-    while True:
-        if not scene.worker.run_once():
-            _lead_to_retry(scene)
-        with scene.database.look() as session:
-            batch = get_batch(session, actor=actor, batch_id=batch_id)
-            before, written, status = written, batch.written, batch.status
-            done = Imported(good=batch.good, refused=batch.refused, absent=batch.absent)
-        tick(written - before)
-        if not known and written >= len(book.pupils):
-            _record_facts(scene, book, actor)
-            known = True
-        if status is BatchStatus.COMMITTED:
-            return done
+    known, written, idle = False, 0, 0.0
+    with _helped(scene):
+        while True:
+            idle = 0.0 if scene.worker.run_once() else _wait(scene, idle)
+            with scene.database.look() as session:
+                batch = get_batch(session, actor=actor, batch_id=batch_id)
+                before, written, status = written, batch.written, batch.status
+                done = Imported(good=batch.good, refused=batch.refused, absent=batch.absent)
+            tick(written - before)
+            if not known and written >= len(book.pupils):
+                _record_facts(scene, book, actor)
+                known = True
+            if status is BatchStatus.COMMITTED:
+                return done
+
+
+def _wait(scene: Scene, idle: float) -> float:
+    """Nothing was ready: the helper is at work on it, or a try that failed waits for its time."""
+    if idle > _PATIENCE:
+        _lead_to_retry(scene)
+        return 0.0
+    time.sleep(_IDLE)
+    return idle + _IDLE
 
 
 def _record_facts(scene: Scene, book: SchoolBook, actor: Actor) -> None:
@@ -168,15 +175,21 @@ def _record_facts(scene: Scene, book: SchoolBook, actor: Actor) -> None:
 
 
 def drain(scene: Scene, tick: Tick) -> None:
-    """Let the worker do all that is published. Raises :class:`Unavailable` when something could not be done."""
+    """Let the workers do all that is published. Raises :class:`Unavailable` when something could not be done."""
     for _ in range(_TRIES + 1):
-        while scene.worker.run_once():
-            tick(1)
+        with _helped(scene):
+            _work_off(scene, tick)
+        _work_off(scene, tick)  # what the helper's last one has published
         with scene.database.look() as session:
             if not outbox.count_waiting(session):
                 return
         _lead_to_retry(scene)
     raise _given_up()
+
+
+def _work_off(scene: Scene, tick: Tick) -> None:
+    while scene.worker.run_once():
+        tick(1)
 
 
 def _lead_to_retry(scene: Scene) -> None:
