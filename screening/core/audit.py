@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Result, func, select
+from sqlalchemy import LargeBinary, Result, exists, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from screening.core.actor import Actor
