@@ -5,7 +5,19 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 from api.deps import get_actor, json_router
-from api.v1 import tokens
+from api.v1 import (
+    administrations,
+    campaigns,
+    cases,
+    children,
+    crises,
+    imports,
+    instruments,
+    organisations,
+    referrals,
+    tasks,
+    tokens,
+)
 
 PREFIX = "/api/v1"
 
@@ -13,7 +25,19 @@ PREFIX = "/api/v1"
 OPEN = frozenset({("POST", "/api/v1/tokens"), ("POST", "/api/v1/tokens/refresh")})
 
 # Routers of everything else, one line each.
-CLOSED: tuple[APIRouter, ...] = (tokens.own,)
+CLOSED: tuple[APIRouter, ...] = (
+    tokens.own,
+    organisations.router,
+    instruments.router,
+    children.router,
+    campaigns.router,
+    administrations.router,
+    imports.router,
+    cases.router,
+    crises.router,
+    referrals.router,
+    tasks.router,
+)
 
 
 def routers() -> list[APIRouter]:

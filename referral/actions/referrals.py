@@ -21,7 +21,15 @@ from referral.planning import ReferralNeed
 from referral.policies import check_hold, check_sendable
 from referral.queries.facilities import choose_for
 from referral.queries.notes import note_inputs
-from referral.terms import PlanStatus, ReferralKind, ReferralStatus, TaskKind, Tier, Urgency
+from referral.terms import (
+    PlanStatus,
+    ReferralKind,
+    ReferralStatus,
+    RefusalReason,
+    TaskKind,
+    Tier,
+    Urgency,
+)
 from screening import access
 from screening.access import May, Part
 from screening.core import audit, outbox
@@ -302,7 +310,14 @@ def hold(
 
 
 def guardian_answered(
-    session: Session, *, actor: Actor, case: Case, referral: Referral, agreed: bool, now: datetime
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    referral: Referral,
+    agreed: bool,
+    now: datetime,
+    refusal: RefusalReason | None = None,
 ) -> None:
     """The guardian has been told of this referral and has answered; the consent itself is its own record."""
     access.check_may(actor, May.SEND_REFERRAL)
@@ -310,7 +325,7 @@ def guardian_answered(
     if referral.status is ReferralStatus.DRAFT:
         move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
     to = ReferralStatus.READY if agreed else ReferralStatus.GUARDIAN_REFUSED
-    move(session, actor, referral, to, None, None, now)
+    move(session, actor, referral, to, refusal.value if refusal else None, None, now)
     settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "agreed" if agreed else "refused", now)
     if not agreed:
         due = china().closing(china().add_working_days(local_day(now), 5))
@@ -422,8 +437,9 @@ def returned(session: Session, *, actor: Actor, case: Case, referral: Referral, 
 
 
 def acknowledge(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
-    """已阅: the plan has to follow (T16)."""
+    """已阅, by the school: the plan has to follow (T16). Its author reads it too, and acknowledges nothing."""
     access.check_may(actor, May.READ_RETURN_NOTE)
+    access.check_may_about(actor, May.SEND_REFERRAL, case.organisation_id)
     move(session, actor, referral, ReferralStatus.ACKNOWLEDGED, None, None, now)
     for note in referral.return_notes:
         if note.read_at is None:

@@ -15,6 +15,7 @@ from referral.models.case import Assessment, Case
 from referral.models.plan import ComponentOffer
 from referral.models.referral import Referral
 from referral.planning import AreaFinding, PlanFacts, SheetScores, areas_from_scores, working_tier
+from referral.queries.signals import worst_signal
 from referral.terms import Area, ContextFact, HarmAnswer, ReferralStatus, SafetyFact, Sign
 from risk_model import Level
 from screening.core.clock import age_on, local_day
@@ -63,6 +64,21 @@ def plan_facts(
         consents=_consents(session, child),
         referral_open=referral is not None and referral.sent_at is not None,
         in_care=referral is not None and referral.status in _IN_CARE,
+    )
+
+
+def current_facts(session: Session, *, case: Case, now: datetime) -> PlanFacts:
+    """The facts as they are now, from everything the sheets and talks of this case have said."""
+    signal = worst_signal(session, case=case)
+    return plan_facts(
+        session,
+        case=case,
+        child=case.child,
+        level=signal.level if signal else case.worst_level,
+        grade=signal.grade if signal else None,
+        severe=signal.severe if signal else False,
+        probability=signal.probability if signal else None,
+        now=now,
     )
 
 

@@ -36,7 +36,7 @@ def referrals_visible_to(actor: Actor) -> Select[Referral]:
         return select(Referral)
     if not places(actor, May.READ_REFERRALS):
         return select(Referral).where(false())
-    facilities = places(actor, May.ANSWER_REFERRAL)
+    facilities = places(actor, May.READ_REFERRALS)  # a school is the facility of no referral
     own = Referral.case_id.in_(cases_visible_to(actor).with_only_columns(Case.id))
     sent_here = and_(
         Referral.facility_id.in_(facilities),
@@ -79,17 +79,18 @@ def list_referrals(
     actor: Actor,
     now: datetime,
     open_only: bool = True,
-    after: UUID | None = None,
     limit: int = 100,
 ) -> Sequence[Referral]:
-    """One page, by id. A facility sorts its inbox by time left on the page (``answer_due_at``)."""
+    """By time left to answer; what waits for no answer comes last, the newest first."""
     check_may(actor, May.READ_REFERRALS)
-    statement = referrals_visible_to(actor).options(*_PARTS).order_by(Referral.id)
+    statement = referrals_visible_to(actor).options(*_PARTS)
     if open_only:
         statement = statement.where(Referral.ended_at.is_(None))
-    if after is not None:
-        statement = statement.where(Referral.id > after)
-    rows = session.scalars(statement.limit(min(limit, 200))).all()
+    rows = session.scalars(
+        statement.order_by(
+            Referral.answer_due_at.asc().nulls_last(), Referral.drafted_at.desc(), Referral.id
+        ).limit(min(limit, 200))
+    ).all()
     audit.record_list(
         session,
         actor=actor,

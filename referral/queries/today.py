@@ -58,18 +58,11 @@ def list_tasks(
         statement = statement.where(or_(Task.owner_id == actor.account_id, Task.due_at <= now))
     rows = session.scalars(statement.order_by(Task.due_at, Task.id).limit(min(limit, 500))).all()
     lines = _lines(session, actor, rows)
-    audit.record_list(
-        session,
-        actor=actor,
-        event=AuditEvent.TASK_LIST,
-        at=now,
-        children=[line.child.id for line in lines if line.child],
-        detail={"lines": len(lines)},
-    )
+    _record_list(session, actor, lines, now)
     return lines
 
 
-def waiting_for_others(session: Session, *, actor: Actor, limit: int = 100) -> list[TaskLine]:
+def waiting_for_others(session: Session, *, actor: Actor, now: datetime, limit: int = 100) -> list[TaskLine]:
     """What others owe on the actor's own cases: guardian, clinic, village."""
     check_may(actor, May.READ_TASKS)
     rows = session.scalars(
@@ -84,7 +77,9 @@ def waiting_for_others(session: Session, *, actor: Actor, limit: int = 100) -> l
         .order_by(Task.due_at)
         .limit(limit)
     ).all()
-    return _lines(session, actor, rows)
+    lines = _lines(session, actor, rows)
+    _record_list(session, actor, lines, now)
+    return lines
 
 
 def get_task(session: Session, *, actor: Actor, task_id: UUID) -> Task:
@@ -106,6 +101,17 @@ def _lines(session: Session, actor: Actor, rows: Sequence[Task]) -> list[TaskLin
         )
         for row in rows
     ]
+
+
+def _record_list(session: Session, actor: Actor, lines: Sequence[TaskLine], now: datetime) -> None:
+    audit.record_list(
+        session,
+        actor=actor,
+        event=AuditEvent.TASK_LIST,
+        at=now,
+        children=[line.child.id for line in lines if line.child],
+        detail={"lines": len(lines)},
+    )
 
 
 def _children(session: Session, actor: Actor, ids: set[UUID]) -> dict[UUID, Child]:

@@ -11,6 +11,8 @@ from uuid import UUID
 from pydantic import Field
 
 from api.v1.schemas.common import Answer, Body, Day, Instant, Line, Name, Note, OneOf
+from referral.actions.guardians import GuardianAnswer
+from referral.actions.return_notes import ReturnNoteIn as Written
 from referral.disclosure import LIMITS, DisclosureProblem, NoteContent, SafetySign
 from referral.models.referral import Referral, ReferralStatusChange, ReturnNote
 from referral.states import REFERRAL_TURN
@@ -318,6 +320,17 @@ class GuardianAnswerIn(Body):
     given_on: Day
     refusal: OneOf[RefusalReason] | None = None
 
+    def answer(self) -> GuardianAnswer:
+        return GuardianAnswer(
+            agreed=self.agreed,
+            given_by=self.given_by,
+            relation=self.relation,
+            channel=self.channel,
+            text_version=self.text_version,
+            given_on=self.given_on,
+            refusal=self.refusal,
+        )
+
 
 class SendIn(Body):
     """``emergency``: danger to life, without consent; then an escort is named."""
@@ -374,9 +387,21 @@ class ReturnNoteIn(Body):
     next_visit_on: Day | None = None
     guardian_agreed: bool
 
+    def note(self) -> Written:
+        return Written(
+            visit_on=self.visit_on,
+            outcome=self.outcome,
+            finding=self.finding,
+            assessor_saw_probability=self.assessor_saw_probability,
+            risk_now=self.risk_now,
+            attendance=self.attendance,
+            advice=as_json(self.advice),
+            clinical=as_json(self.clinical) if self.clinical else None,
+            next_visit_on=self.next_visit_on,
+            guardian_agreed=self.guardian_agreed,
+        )
 
-def as_json(body: Body | None) -> str | None:
+
+def as_json(body: Body) -> str:
     """The text that is sealed: what was said, without what was left out."""
-    if body is None:
-        return None
     return json.dumps(body.model_dump(mode="json", exclude_none=True), ensure_ascii=False, sort_keys=True)
