@@ -1,5 +1,5 @@
 """Tables of the care side. Importing this package makes all of them known."""
 
-from referral.models import case, crisis, followup, notice, plan, referral, task
+from referral.models import case, crisis, followup, hotline, notice, plan, referral, task
 
-__all__ = ["case", "crisis", "followup", "notice", "plan", "referral", "task"]
+__all__ = ["case", "crisis", "followup", "hotline", "notice", "plan", "referral", "task"]

@@ -330,6 +330,112 @@ def upgrade() -> None:
         sa.UniqueConstraint("organisation_id", name=op.f("uq_facility_organisation_id")),
     )
     op.create_table(
+        "hotline_call",
+        sa.Column("call_no", sa.String(length=20), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=False),
+        sa.Column("operator_id", sa.Uuid(), nullable=False),
+        sa.Column("status", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_by", sa.Uuid(), nullable=True),
+        sa.Column("line", sa.String(length=40), nullable=True),
+        sa.Column("channel", sa.String(length=40), nullable=True),
+        sa.Column("caller", sa.String(length=40), nullable=True),
+        sa.Column("type", sa.String(length=40), nullable=True),
+        sa.Column("level", sa.String(length=40), nullable=True),
+        sa.Column("harm_by", sa.String(length=40), nullable=True),
+        sa.Column("callback_ok", sa.Boolean(), nullable=True),
+        sa.Column("confidentiality_told", sa.Boolean(), nullable=True),
+        sa.Column("phone_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("phone_index", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("record_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "saved",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("phone_asked_by", sa.Uuid(), nullable=True),
+        sa.Column("phone_approved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("phone_approved_by", sa.Uuid(), nullable=True),
+        sa.Column("broken_asked_by", sa.Uuid(), nullable=True),
+        sa.Column("broken_basis", sa.String(length=40), nullable=True),
+        sa.Column("broken_reason_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("broken_approved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("broken_approved_by", sa.Uuid(), nullable=True),
+        sa.Column("review_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reviewed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reviewed_by", sa.Uuid(), nullable=True),
+        sa.Column("review_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "(broken_approved_at IS NULL) = (broken_approved_by IS NULL)", name=op.f("ck_hotline_call_broken")
+        ),
+        sa.CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name=op.f("ck_hotline_call_closed")),
+        sa.ForeignKeyConstraint(
+            ["broken_approved_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_call_broken_approved_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["broken_asked_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_call_broken_asked_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["closed_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_call_closed_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["operator_id"],
+            ["account.id"],
+            name=op.f("fk_hotline_call_operator_id_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"],
+            ["organisation.id"],
+            name=op.f("fk_hotline_call_organisation_id_organisation"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["phone_approved_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_call_phone_approved_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["phone_asked_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_call_phone_asked_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["reviewed_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_call_reviewed_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hotline_call")),
+        sa.UniqueConstraint("call_no", name=op.f("uq_hotline_call_call_no")),
+    )
+    op.create_index("ix_hotline_call_list", "hotline_call", ["organisation_id", "started_at"], unique=False)
+    op.create_index(op.f("ix_hotline_call_operator_id"), "hotline_call", ["operator_id"], unique=False)
+    op.create_index(op.f("ix_hotline_call_phone_index"), "hotline_call", ["phone_index"], unique=False)
+    op.create_table(
         "role_grant",
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("role", sa.String(length=40), nullable=False),
@@ -592,6 +698,54 @@ def upgrade() -> None:
     op.create_index(op.f("ix_guardian_child_id"), "guardian", ["child_id"], unique=False)
     op.create_index(op.f("ix_guardian_phone_index"), "guardian", ["phone_index"], unique=False)
     op.create_table(
+        "hotline_follow_up",
+        sa.Column("call_id", sa.Uuid(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("status", sa.String(length=40), nullable=False),
+        sa.Column("scheduled_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("done_by", sa.Uuid(), nullable=True),
+        sa.Column("words_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["call_id"],
+            ["hotline_call.id"],
+            name=op.f("fk_hotline_follow_up_call_id_hotline_call"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["done_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_follow_up_done_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hotline_follow_up")),
+        sa.UniqueConstraint("call_id", "due_on", name=op.f("uq_hotline_follow_up_call_id_due_on")),
+    )
+    op.create_table(
+        "hotline_status_change",
+        sa.Column("call_id", sa.Uuid(), nullable=False),
+        sa.Column("status", sa.String(length=40), nullable=False),
+        sa.Column("level", sa.String(length=40), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_by", sa.Uuid(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["call_id"],
+            ["hotline_call.id"],
+            name=op.f("fk_hotline_status_change_call_id_hotline_call"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hotline_status_change")),
+    )
+    op.create_index(
+        op.f("ix_hotline_status_change_call_id"), "hotline_status_change", ["call_id"], unique=False
+    )
+    op.create_table(
         "import_batch",
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("campaign_id", sa.Uuid(), nullable=False),
@@ -644,6 +798,46 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_import_batch_organisation_id"), "import_batch", ["organisation_id"], unique=False
+    )
+    op.create_table(
+        "known_child_lookup",
+        sa.Column("call_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answer", sa.String(length=40), nullable=False),
+        sa.Column("child_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "attributes",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+            name=op.f("fk_known_child_lookup_account_id_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["call_id"],
+            ["hotline_call.id"],
+            name=op.f("fk_known_child_lookup_call_id_hotline_call"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["child_id"],
+            ["child.id"],
+            name=op.f("fk_known_child_lookup_child_id_child"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_known_child_lookup")),
+    )
+    op.create_index(op.f("ix_known_child_lookup_call_id"), "known_child_lookup", ["call_id"], unique=False)
+    op.create_index(
+        "ix_known_child_lookup_rate", "known_child_lookup", ["account_id", "asked_at"], unique=False
     )
     op.create_table(
         "refresh_token",
@@ -921,6 +1115,69 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_follow_up_due", "follow_up", ["status", "due_on"], unique=False)
+    op.create_table(
+        "hotline_link",
+        sa.Column("call_id", sa.Uuid(), nullable=False),
+        sa.Column("child_id", sa.Uuid(), nullable=False),
+        sa.Column("lookup_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "attributes",
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("linked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("linked_by", sa.Uuid(), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_by", sa.Uuid(), nullable=True),
+        sa.Column("undone_reason_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("(undone_at IS NULL) = (undone_by IS NULL)", name=op.f("ck_hotline_link_undone")),
+        sa.ForeignKeyConstraint(
+            ["call_id"],
+            ["hotline_call.id"],
+            name=op.f("fk_hotline_link_call_id_hotline_call"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["child_id"],
+            ["child.id"],
+            name=op.f("fk_hotline_link_child_id_child"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["linked_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_link_linked_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["lookup_id"],
+            ["known_child_lookup.id"],
+            name=op.f("fk_hotline_link_lookup_id_known_child_lookup"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["undone_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_link_undone_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hotline_link")),
+    )
+    op.create_index(op.f("ix_hotline_link_child_id"), "hotline_link", ["child_id"], unique=False)
+    op.create_index(
+        "uq_hotline_link_live",
+        "hotline_link",
+        ["call_id"],
+        unique=True,
+        sqlite_where=sa.text("undone_at IS NULL"),
+        postgresql_where=sa.text("undone_at IS NULL"),
+    )
     op.create_table(
         "import_row",
         sa.Column("batch_id", sa.Uuid(), nullable=False),
@@ -1216,6 +1473,89 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "hotline_handover",
+        sa.Column("call_id", sa.Uuid(), nullable=False),
+        sa.Column("call_no", sa.String(length=20), nullable=False),
+        sa.Column("level", sa.String(length=40), nullable=False),
+        sa.Column("to", sa.String(length=40), nullable=False),
+        sa.Column("organisation_id", sa.Uuid(), nullable=True),
+        sa.Column("link_id", sa.Uuid(), nullable=True),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("agreed", sa.String(length=40), nullable=False),
+        sa.Column("basis", sa.String(length=40), nullable=True),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_by", sa.Uuid(), nullable=False),
+        sa.Column("phoned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("acknowledged_by", sa.Uuid(), nullable=True),
+        sa.Column("result", sa.String(length=40), nullable=True),
+        sa.Column("result_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("result_by", sa.Uuid(), nullable=True),
+        sa.Column("what_said_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("where_now_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("asked_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("safe_way_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("received_by_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("result_words_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("(result IS NULL) = (result_at IS NULL)", name=op.f("ck_hotline_handover_result")),
+        sa.ForeignKeyConstraint(
+            ["acknowledged_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_handover_acknowledged_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["call_id"],
+            ["hotline_call.id"],
+            name=op.f("fk_hotline_handover_call_id_hotline_call"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["care_case.id"],
+            name=op.f("fk_hotline_handover_case_id_care_case"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["link_id"],
+            ["hotline_link.id"],
+            name=op.f("fk_hotline_handover_link_id_hotline_link"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["organisation_id"],
+            ["organisation.id"],
+            name=op.f("fk_hotline_handover_organisation_id_organisation"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["result_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_handover_result_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["sent_by"],
+            ["account.id"],
+            name=op.f("fk_hotline_handover_sent_by_account"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hotline_handover")),
+    )
+    op.create_index(op.f("ix_hotline_handover_call_id"), "hotline_handover", ["call_id"], unique=False)
+    op.create_index(op.f("ix_hotline_handover_case_id"), "hotline_handover", ["case_id"], unique=False)
+    op.create_index(
+        "ix_hotline_handover_receiver", "hotline_handover", ["organisation_id", "sent_at"], unique=False
+    )
+    op.create_table(
         "notice",
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("task_id", sa.Uuid(), nullable=True),
@@ -1489,6 +1829,10 @@ def downgrade() -> None:
     op.drop_table("plan_action")
     op.drop_index("ix_notice_account", table_name="notice")
     op.drop_table("notice")
+    op.drop_index("ix_hotline_handover_receiver", table_name="hotline_handover")
+    op.drop_index(op.f("ix_hotline_handover_case_id"), table_name="hotline_handover")
+    op.drop_index(op.f("ix_hotline_handover_call_id"), table_name="hotline_handover")
+    op.drop_table("hotline_handover")
     op.drop_index(op.f("ix_follow_up_status_change_follow_up_id"), table_name="follow_up_status_change")
     op.drop_table("follow_up_status_change")
     op.drop_index(op.f("ix_crisis_step_record_episode_id"), table_name="crisis_step_record")
@@ -1524,6 +1868,14 @@ def downgrade() -> None:
     op.drop_table("plan_version")
     op.drop_index("ix_import_row_todo", table_name="import_row")
     op.drop_table("import_row")
+    op.drop_index(
+        "uq_hotline_link_live",
+        table_name="hotline_link",
+        sqlite_where=sa.text("undone_at IS NULL"),
+        postgresql_where=sa.text("undone_at IS NULL"),
+    )
+    op.drop_index(op.f("ix_hotline_link_child_id"), table_name="hotline_link")
+    op.drop_table("hotline_link")
     op.drop_index("ix_follow_up_due", table_name="follow_up")
     op.drop_table("follow_up")
     op.drop_index(op.f("ix_critical_sighting_child_id"), table_name="critical_sighting")
@@ -1553,8 +1905,14 @@ def downgrade() -> None:
     op.drop_table("roster_entry")
     op.drop_index(op.f("ix_refresh_token_session_id"), table_name="refresh_token")
     op.drop_table("refresh_token")
+    op.drop_index("ix_known_child_lookup_rate", table_name="known_child_lookup")
+    op.drop_index(op.f("ix_known_child_lookup_call_id"), table_name="known_child_lookup")
+    op.drop_table("known_child_lookup")
     op.drop_index(op.f("ix_import_batch_organisation_id"), table_name="import_batch")
     op.drop_table("import_batch")
+    op.drop_index(op.f("ix_hotline_status_change_call_id"), table_name="hotline_status_change")
+    op.drop_table("hotline_status_change")
+    op.drop_table("hotline_follow_up")
     op.drop_index(op.f("ix_guardian_phone_index"), table_name="guardian")
     op.drop_index(op.f("ix_guardian_child_id"), table_name="guardian")
     op.drop_table("guardian")
@@ -1588,6 +1946,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_role_grant_organisation_id"), table_name="role_grant")
     op.drop_index(op.f("ix_role_grant_account_id"), table_name="role_grant")
     op.drop_table("role_grant")
+    op.drop_index(op.f("ix_hotline_call_phone_index"), table_name="hotline_call")
+    op.drop_index(op.f("ix_hotline_call_operator_id"), table_name="hotline_call")
+    op.drop_index("ix_hotline_call_list", table_name="hotline_call")
+    op.drop_table("hotline_call")
     op.drop_table("facility")
     op.drop_index(op.f("ix_duty_entry_organisation_id"), table_name="duty_entry")
     op.drop_table("duty_entry")
