@@ -21,6 +21,7 @@ from referral.disclosure import SafetySign
 from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.models.task import Task
+from referral.queries.cases import cases_visible_to
 from referral.queries.plan_facts import plan_facts
 from referral.queries.referrals import case_of, child_of, get_referral, referrals_visible_to
 from referral.queries.signals import worst_signal
@@ -109,7 +110,7 @@ def waiting_for_safety_talk(session: Session, scene: Scene) -> list[tuple[UUID, 
     drafted = {r.case_id for r in session.scalars(referrals_visible_to(Actor.system()))}
     chosen = []
     for task in found:
-        case = session.get_one(Case, task.case_id)
+        case = session.scalars(cases_visible_to(Actor.system()).where(Case.id == task.case_id)).one()
         if case.id not in drafted:
             chosen.append((_number(child_of(session, case=case)), case.id, case.child_id))
     return [(case_id, child_id) for _, case_id, child_id in sorted(chosen)]
@@ -211,7 +212,7 @@ def hold_safety_talk(scene: Scene, case_id: UUID, child_id: UUID, *, acute: bool
         )
         if acute:
             return
-        case = session.get_one(Case, case_id)
+        case = session.scalars(cases_visible_to(actor).where(Case.id == case_id)).one()
         watched = AssessmentIn(
             held_at=now - timedelta(minutes=15),
             channel=FollowUpChannel.IN_PERSON,
