@@ -188,7 +188,7 @@ def stand_down(
 ) -> None:
     """解除, by two people: the one who took it and the lead who signs here, when every guard holds. Raises :class:`PolicyViolation` naming what is missing."""
     access.check_may(actor, May.STAND_DOWN)
-    made = followups.schedule(
+    followups.schedule(
         session, actor=actor, case=case, template=FollowUpTemplate.CRISIS, day0=local_day(now), now=now
     )
     missing = missing_for_stand_down(
@@ -196,7 +196,7 @@ def stand_down(
             steps={r.step: r.result for r in episode.steps if r.step not in (CrisisStep.OPENED,)},
             signers=len({actor.account_id, episode.taken_by} - {None}),
             safety_plan_done=safety_plan_done,
-            follow_ups_created=bool(made),
+            follow_ups_created=followups.is_planned(session, case=case),
             review_meeting_on=review_meeting_on,
             report_needed=False,
             report_done=False,

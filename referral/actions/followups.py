@@ -52,6 +52,12 @@ def schedule(
     return made
 
 
+def is_planned(session: Session, *, case: Case) -> bool:
+    """Whether a contact is still to come, whoever planned it."""
+    due = select(FollowUp.id).where(FollowUp.case_id == case.id, FollowUp.status == FollowUpStatus.DUE)
+    return session.scalars(due.limit(1)).first() is not None
+
+
 def complete(
     session: Session,
     *,
