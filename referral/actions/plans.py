@@ -13,6 +13,7 @@ from referral import deadlines
 from referral.actions import tasks
 from referral.models.case import Case
 from referral.models.plan import PlanAction, PlanStatusChange, PlanVersion
+from referral.models.task import Task
 from referral.planning import PlanDraft, PlanFacts, draft_plan, intervention_menu, plan_rules
 from referral.states import PLAN_TRANSITIONS, check_transition
 from referral.terms import ActionStatus, PlanStatus, TaskKind, Tier
@@ -169,10 +170,30 @@ def confirm(session: Session, *, actor: Actor, case: Case, plan: PlanVersion, no
     for kind in (TaskKind.PLAN_CONFIRM, TaskKind.PLAN_REVIEW):
         tasks.settle(session, actor=actor, kind=kind, subject_id=case.id, decision="confirmed", now=now)
     _ask(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T17", now)
+    _end_former_lines(session, actor, case, plan, now)
     first_week = china().closing(china().add_working_days(local_day(now), 5))
     for action in plan.actions:
         if action.status is ActionStatus.PLANNED and action.component != REFERRAL_COMPONENT:
             _ask(session, actor, case, TaskKind.PLAN_ACTION, action.id, first_week, None, now)
+
+
+def _end_former_lines(session: Session, actor: Actor, case: Case, plan: PlanVersion, now: datetime) -> None:
+    """What an earlier version asked for is asked for by this one, or no longer."""
+    own = {action.id for action in plan.actions}
+    former = session.scalars(
+        select(Task.subject_id).where(
+            Task.case_id == case.id, Task.kind == TaskKind.PLAN_ACTION, Task.done_at.is_(None)
+        )
+    ).all()
+    for subject_id in set(former) - own:
+        tasks.settle(
+            session,
+            actor=actor,
+            kind=TaskKind.PLAN_ACTION,
+            subject_id=subject_id,
+            decision="new_version",
+            now=now,
+        )
 
 
 REFERRAL_COMPONENT = "c-R01"
