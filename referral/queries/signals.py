@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from instruments import Grade, worst_grade
 from referral.models.case import Case
 from risk_model import Level, worst_level
+from screening.core.clock import local_day
 from screening.models.administration import SheetValidity
 from screening.models.result import ScreenResult
+from screening.policies import HISTORY_AFTER
 from screening.queries.results import results_of
 
 
@@ -50,8 +52,11 @@ def of_result(result: ScreenResult) -> Signal | None:
 
 def worst_signal(session: Session, *, case: Case) -> Signal | None:
     """Everything the sheets since the opening of the case (and the fortnight before it) say together."""
+    since = local_day(case.opened_at) - HISTORY_AFTER
     signals = [
-        of_result(result) for result in results_of(session, child_id=case.child_id) if not result.history
+        of_result(result)
+        for result in results_of(session, child_id=case.child_id)
+        if not result.history and result.administration.administered_on >= since
     ]
     known = [signal for signal in signals if signal is not None]
     level = worst_level([*(signal.level for signal in known), case.worst_level])
