@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from referral.actions import cases, followups, plans, referrals, tasks
+from referral.actions import cases, crises, followups, plans, referrals, tasks
 from referral.models.case import Assessment, Case
-from referral.queries.plan_facts import plan_facts
-from referral.queries.signals import worst_signal
+from referral.planning import PlanDraft, ReferralNeed
+from referral.queries.plan_facts import current_facts
 from referral.terms import (
     CaseStatus,
     ClosingReason,
@@ -21,6 +21,7 @@ from referral.terms import (
     HarmAnswer,
     TaskKind,
     Tier,
+    Urgency,
 )
 from screening import access
 from screening.access import May
@@ -88,6 +89,8 @@ def _check(assessment: AssessmentIn, now: datetime) -> None:
         raise InvalidInput("The talk lies in the future.")
     if assessment.screened_out == (assessment.tier is not None):
         raise InvalidInput("Either set a tier or screen out; not both, not neither.")
+    if assessment.tier is Tier.ROUTINE:
+        raise InvalidInput("The tier routine means that nothing further is needed: screen out instead.")
     if not assessment.reason.strip():
         raise InvalidInput("Say in a few words what was seen.")
     if assessment.concern is not None and not 0 <= assessment.concern <= 3:
@@ -147,6 +150,8 @@ def _screen_out(session: Session, actor: Actor, case: Case, assessment: Assessme
     referral = referrals.find_open(session, case_id=case.id)
     if referral is not None and referral.sent_at is not None:
         raise PolicyViolation("The referral is with the facility. Withdraw it or wait for its answer first.")
+    if crises.find_open(session, case_id=case.id) is not None:
+        raise PolicyViolation("A crisis is open. It ends by two people standing it down, not by this form.")
     if referral is not None:
         referrals.withdraw(session, actor=actor, referral=referral, reason="screened_out", now=now)
     cases.close(
@@ -171,31 +176,44 @@ def _go_on(
     if tier is None:
         raise InvalidInput("Either set a tier or screen out; not both, not neither.")
     cases.set_tier(session, actor=actor, case=case, tier=tier, reason=assessment.reason, now=now)
-    if case.status is CaseStatus.ASSESSING and tier is not Tier.ROUTINE:
+    if case.status is CaseStatus.ASSESSING:
         cases.move(session, actor=actor, case=case, to=CaseStatus.ACTIVE, reason=None, now=now)
-    _confirm_plan(session, actor, case, child, now)
+    draft = _confirm_plan(session, actor, case, now)
     _follow(session, actor, case, tier, now)
+    _refer(session, actor, case, child, draft, tier, assessment, now)
     sent, waits_for = _send(session, actor, case, child, assessment, now)
     return Concluded(row, plan_confirmed=True, sent=sent, waits_for=waits_for)
 
 
-def _confirm_plan(session: Session, actor: Actor, case: Case, child: Child, now: datetime) -> None:
+def _confirm_plan(session: Session, actor: Actor, case: Case, now: datetime) -> PlanDraft:
     """Draft again with what the talk has shown, and confirm it: the person is looking at it."""
-    signal = worst_signal(session, case=case)
-    facts = plan_facts(
-        session,
-        case=case,
-        child=child,
-        level=signal.level if signal else case.worst_level,
-        grade=signal.grade if signal else None,
-        severe=signal.severe if signal else False,
-        probability=signal.probability if signal else None,
-        now=now,
-    )
+    facts = current_facts(session, case=case, now=now)
+    draft = plans.decide(facts)
     plan = plans.save_draft(
-        session, actor=actor, case=case, facts=facts, draft=plans.decide(facts), reason="assessment", now=now
+        session, actor=actor, case=case, facts=facts, draft=draft, reason="assessment", now=now
     )
     plans.confirm(session, actor=actor, case=case, plan=plan, now=now)
+    return draft
+
+
+def _refer(
+    session: Session,
+    actor: Actor,
+    case: Case,
+    child: Child,
+    draft: PlanDraft,
+    tier: Tier,
+    assessment: AssessmentIn,
+    now: datetime,
+) -> None:
+    """A talk may ask for a referral that no sheet has asked for: by the rules, or because the person sends one."""
+    referral = referrals.find_open(session, case_id=case.id)
+    need = draft.referral
+    if need is None and referral is None and assessment.send:
+        need = ReferralNeed(Urgency.ROUTINE, why=(f"assumed_tier:{tier.value}",), rules=())
+    if need is None or (referral is not None and referral.urgency.rank >= need.urgency.rank):
+        return
+    referrals.draft_or_update(session, actor=actor, case=case, child=child, need=need, now=now)
 
 
 _FOLLOW_UP = {
