@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.errors import plain_page as error_page
+from api.web.pages import error_page
+from api.web.routes import cases, crises, plans, referrals, sending, session, talks, today
 
 __all__ = ["OPEN", "error_page", "routers"]
 
 # Pages that strangers may open, as (method, path); the gate and the tests read this.
-OPEN: frozenset[tuple[str, str]] = frozenset()
+OPEN: frozenset[tuple[str, str]] = session.OPEN
 
 
 def routers() -> list[APIRouter]:
     """What the app includes: routers behind :func:`api.deps.get_page_actor`, except those of ``OPEN``."""
-    return []
+    school = [cases.router, talks.router, plans.router, sending.router]
+    return [session.way_in, session.own, today.router, *school, crises.router, referrals.router]

@@ -1,0 +1,205 @@
+"""Screen results in words: ranges instead of single numbers, and what is not known beside what is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import ceil, floor
+from typing import Any
+
+from api.web.presenters import words
+from instruments import Grade, catalogue, worst_grade
+from risk_model import Level, worst_level
+from screening.core.i18n import translate
+from screening.models.administration import SheetValidity
+from screening.models.result import ResultStatus, ScreenResult
+from screening.queries.results import newest_results
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet as a line of a table. ``reached``: the published cut-off, in words."""
+
+    name: str
+    informant: str
+    answered_on: date
+    score: str
+    cutoff: str
+    reached: str
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the sheets of a child say together. ``chance`` is a sentence, absent where the model has no row."""
+
+    level: str
+    answered_on: date
+    safety: str
+    critical: str
+    none_seen: bool
+    chance: str
+    reach: str
+    reasons: tuple[str, ...]
+    missing: tuple[str, ...]
+    sheets: tuple[Sheet, ...]
+
+
+def read(results: Sequence[ScreenResult], worst: Level | None, locale: str) -> Reading | None:
+    """The reading of a list with the newest first; ``worst`` is the level the case has kept."""
+    if not results:
+        return None
+    newest = newest_results(results)
+    grade = worst_grade(r.grade for r in newest if r.grade is not None)
+    level = worst_level([worst, *(r.level for r in newest)])
+    leading = next((r for r in results if r.probability is not None), None)
+    return Reading(
+        level=words.level(level, grade, locale),
+        answered_on=results[0].administration.administered_on,
+        safety=_safety(newest, locale),
+        critical=_critical(grade, locale),
+        none_seen=level is Level.NONE,
+        chance=chance(leading.low, leading.high, locale) if leading else "",
+        reach=_reach(leading.r2, locale) if leading else "",
+        reasons=tuple(_reasons(leading, locale)) if leading else (),
+        missing=tuple(_missing(newest, locale)),
+        sheets=tuple(_sheet(result, locale) for result in newest),
+    )
+
+
+def chance(low: float | None, high: float | None, locale: str) -> str:
+    """The probability as a range of pupils. Never below 1 nor above 99 of 100: nothing here is certain."""
+    if low is None or high is None:
+        return ""
+    first, last = max(1, floor(low * 100)), min(99, ceil(high * 100))
+    return translate(
+        locale,
+        "Of about 100 pupils with answers like these, {first} to {last} turn out to need help beyond the school.",
+        first=first,
+        last=max(first, last),
+    )
+
+
+def _reach(r2: float | None, locale: str) -> str:
+    """How much the sheets can say at all."""
+    if r2 is None:
+        return ""
+    if r2 < 0.35:
+        return translate(locale, "These sheets show only a small part of how a child is: rely on the talk.")
+    if r2 < 0.55:
+        return translate(locale, "These sheets show about half of how a child is: the talk decides.")
+    return translate(
+        locale, "These sheets show a larger part of how a child is, never all: the talk decides."
+    )
+
+
+def _safety(results: Sequence[ScreenResult], locale: str) -> str:
+    if any(result.asks_about_safety for result in results):
+        return translate(
+            locale, "The sheet holds questions about safety. It does not replace asking face to face."
+        )
+    return translate(locale, "This time no safety question was asked.")
+
+
+def _critical(grade: Grade | None, locale: str) -> str:
+    match grade:
+        case Grade.A:
+            return translate(locale, "One answer asks for somebody to be with the child now.")
+        case Grade.B:
+            return translate(locale, "One answer asks for a talk about safety today.")
+        case Grade.C:
+            return translate(locale, "One answer asks for a safety talk by the end of the next school day.")
+        case Grade.R:
+            return translate(locale, "One answer is worth looking at.")
+        case _:
+            return ""
+
+
+def _reasons(result: ScreenResult, locale: str) -> list[str]:
+    """The strongest first, at most three."""
+    strongest = sorted(result.reasons, key=lambda each: -abs(float(each["contribution"])))[:3]
+    return [f"{_name(str(each['instrument']))}:{_height(float(each['z']), locale)}" for each in strongest]
+
+
+def _height(z: float, locale: str) -> str:
+    if z >= 2:
+        return translate(locale, "far higher than most pupils")
+    if z >= 1:
+        return translate(locale, "higher than most pupils")
+    if z >= 0.3:
+        return translate(locale, "a little higher than the average")
+    if z > -0.3:
+        return translate(locale, "near the average")
+    return translate(locale, "lower than the average")
+
+
+def _missing(results: Sequence[ScreenResult], locale: str) -> list[str]:
+    said = []
+    for result in results:
+        administration = result.administration
+        name = _name(administration.instrument)
+        if result.status is ResultStatus.NOT_SCORED:
+            said.append(translate(locale, "{sheet}: could not be scored, to be done again.", sheet=name))
+        missing = result.scores.get("total", {}).get("missing") or []
+        if result.status is ResultStatus.SCORED and missing:
+            said.append(
+                translate(
+                    locale, "{sheet}: {count} questions without an answer.", sheet=name, count=len(missing)
+                )
+            )
+    told_by = {result.administration.informant for result in results}
+    if not told_by & {"parent", "teacher"}:
+        said.append(translate(locale, "No sheet from a carer or a teacher: what adults see is not in it."))
+    if all(result.probability is None for result in results):
+        said.append(translate(locale, "No estimate for these sheets: only the published cut-offs speak."))
+    return said
+
+
+def _sheet(result: ScreenResult, locale: str) -> Sheet:
+    administration = result.administration
+    instrument = catalogue().get(administration.instrument)
+    cutoff = instrument.screens_at
+    return Sheet(
+        name=instrument.abbr,
+        informant=words.informant(administration.informant, locale),
+        answered_on=administration.administered_on,
+        score=_score(result, locale),
+        cutoff=f"{'≤' if cutoff.higher_is_better else '≥'} {cutoff.value}" if cutoff else "—",
+        reached=_reached(result, locale),
+        remarks=_remarks(result, locale),
+    )
+
+
+def _score(result: ScreenResult, locale: str) -> str:
+    total: dict[str, Any] = result.scores.get("total", {})
+    if result.status is ResultStatus.NOT_SCORED:
+        return translate(locale, "not scored")
+    value = total.get("value")
+    if value is None:
+        return "—"
+    return (
+        translate(locale, "{value} (carried up)", value=value)
+        if total.get("status") == "prorated"
+        else str(value)
+    )
+
+
+def _reached(result: ScreenResult, locale: str) -> str:
+    if result.status is ResultStatus.NOT_SCORED:
+        return "—"
+    if result.over_cutoff:
+        return translate(locale, "cut-off reached")
+    return translate(locale, "cut-off not reached")
+
+
+def _remarks(result: ScreenResult, locale: str) -> tuple[str, ...]:
+    flags = [words.validity_flag(flag, locale) for flag in result.flags]
+    if result.administration.validity is SheetValidity.DOUBTFUL:
+        return (translate(locale, "doubtful"), *flags)
+    return tuple(flags)
+
+
+def _name(code: str) -> str:
+    """The abbreviation: published full names hold words that no page of ours shows."""
+    return catalogue().get(code).abbr if code in catalogue().codes else code

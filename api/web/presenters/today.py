@@ -1,0 +1,281 @@
+"""The first page of the day: what is urgent, whom to see or phone, what others owe. One line per child.
+
+A shared screen may show everything here: actions and times, never a level, a score or a tier.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from api.web.presenters import dates, words
+from api.web.presenters.dates import TimeLeft
+from referral.models.notice import Notice
+from referral.models.referral import Referral
+from referral.models.task import Task
+from referral.queries.today import TO_SEE, URGENT, TaskLine
+from referral.terms import ReferralStatus, TaskKind
+from screening.access import May, may
+from screening.core.actor import Actor
+from screening.core.clock import local_day
+
+RED = URGENT | {TaskKind.CRISIS_REPORT, TaskKind.CRISIS_STAND_DOWN, TaskKind.MANDATORY_REPORT}
+SEE = TO_SEE | {
+    TaskKind.SELF_REFERRAL,
+    TaskKind.MAKE_UP,
+    TaskKind.FOLLOWUP,
+    TaskKind.SAFETY_PLAN,
+    TaskKind.GUARDIAN_CONTACT,
+    TaskKind.GUARDIAN_AGREEMENT,
+    TaskKind.GUARDIAN_SECOND_TALK,
+    TaskKind.NO_SHOW_CONTACT,
+    TaskKind.CONFIRM_ALREADY_IN_CARE,
+    TaskKind.CONSENT_REPLY,
+    TaskKind.CONSENT_ASK,
+    TaskKind.TERM_CONTACT,
+    TaskKind.WEEKLY_CHECK,
+}
+FILES = frozenset(
+    {
+        TaskKind.BATCH_COMMIT,
+        TaskKind.REFUSED_ROWS,
+        TaskKind.FILE_ALARM,
+        TaskKind.HISTORY_REVIEW,
+        TaskKind.UNKNOWN_CHILD_ALARM,
+        TaskKind.CHANNEL_MISSING,
+        TaskKind.DUTY_MISSING,
+        TaskKind.CALENDAR_MISSING,
+        TaskKind.SERVICE_GAP,
+    }
+)
+AT_FACILITY = frozenset(
+    {TaskKind.REFERRAL_ANSWER, TaskKind.APPOINTMENT, TaskKind.ATTENDANCE_CHECK, TaskKind.RETURN_NOTE}
+)
+# These lines are the machine's own until their limit has passed.
+ONLY_WHEN_LATE = frozenset({TaskKind.NOTE_OVERDUE})
+SECTIONS = ("red", "see", "desk", "files")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One child (or one thing without a child): the next action, and what else is asked for it."""
+
+    section: str
+    href: str
+    action: str
+    also: tuple[str, ...]
+    name: str
+    place: str
+    why: str
+    left: TimeLeft
+    day: str
+    as_backup: bool
+    take: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What somebody else owes."""
+
+    href: str
+    name: str
+    place: str
+    action: str
+    whom: str
+    days: str
+    left: TimeLeft
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """One referral in a facility's list."""
+
+    href: str
+    form_no: str
+    name: str
+    urgency: str
+    status: str
+    left: TimeLeft | None
+    appointment: datetime | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """One notice of the open page."""
+
+    id: UUID
+    action: str
+    number: str
+    urgent: bool
+    href: str
+    at: datetime
+
+
+def section_of(kind: TaskKind) -> str:
+    if kind in RED:
+        return "red"
+    if kind in SEE:
+        return "see"
+    return "files" if kind in FILES else "desk"
+
+
+def rows(lines: Sequence[TaskLine], actor: Actor, now: datetime, locale: str) -> dict[str, list[Row]]:
+    """Open tasks as one row per child, by section, in the order of their limits."""
+    found: dict[str, list[Row]] = {section: [] for section in SECTIONS}
+    for group in _groups(lines, now):
+        row = _row(group, actor, now, locale)
+        found[row.section].append(row)
+    for section in found.values():
+        section.sort(key=lambda row: row.left.due)
+    return found
+
+
+def _groups(lines: Iterable[TaskLine], now: datetime) -> list[list[TaskLine]]:
+    """Lines about one child together, the one to do first in front."""
+    groups: dict[object, list[TaskLine]] = {}
+    for line in lines:
+        task = line.task
+        if task.kind in ONLY_WHEN_LATE and task.due_at > now:
+            continue
+        groups.setdefault(task.case_id or task.child_id or task.id, []).append(line)
+    for group in groups.values():
+        group.sort(key=lambda line: (SECTIONS.index(section_of(line.task.kind)), line.task.due_at))
+    return list(groups.values())
+
+
+def _row(group: list[TaskLine], actor: Actor, now: datetime, locale: str) -> Row:
+    first = group[0]
+    task = first.task
+    left = dates.time_left(task.due_at, now, locale)
+    others = dict.fromkeys(words.word(line.task.kind, locale) for line in group[1:])
+    others.pop(words.word(task.kind, locale), None)
+    return Row(
+        section=section_of(task.kind),
+        href=where(first, actor),
+        action=words.word(task.kind, locale),
+        also=tuple(others)[:4],
+        name=first.child.name if first.child else "",
+        place=class_of(first),
+        why=words.why(task.kind, locale),
+        left=left,
+        day=dates.near_day(local_day(task.due_at), local_day(now), locale),
+        as_backup=task.owner_id != actor.account_id,
+        take=_take(task),
+    )
+
+
+def where(line: TaskLine, actor: Actor) -> str:
+    """The page on which the task is done: the case, the referral, or the task by itself."""
+    task = line.task
+    if task.kind in AT_FACILITY and may(actor, May.ANSWER_REFERRAL):
+        return f"/referrals/{task.subject_id}"
+    if task.case_id and line.child is not None and may(actor, May.READ_CASES):
+        return f"/cases/{task.case_id}"
+    return f"/tasks/{task.id}"
+
+
+def class_of(line: TaskLine) -> str:
+    """The class, where the actor may see the child."""
+    enrolment = line.child.enrolment if line.child else None
+    return enrolment.class_name if enrolment else ""
+
+
+def _take(task: Task) -> str | None:
+    if task.kind is not TaskKind.CRISIS_ACKNOWLEDGE or task.case_id is None:
+        return None
+    return f"/crises/{task.case_id}/{task.subject_id}/take"
+
+
+def waiting(
+    lines: Sequence[TaskLine], actor: Actor, names: Mapping[UUID, str], now: datetime, locale: str
+) -> list[Waiting]:
+    """What others owe on the actor's own cases, the longest limit passed first."""
+    return [
+        Waiting(
+            href=f"/cases/{line.task.case_id}",
+            name=line.child.name if line.child else "",
+            place=class_of(line),
+            action=words.word(line.task.kind, locale),
+            whom=names.get(line.task.organisation_id, ""),
+            days=dates.waiting(line.task.opened_at, now, locale),
+            left=dates.time_left(line.task.due_at, now, locale),
+        )
+        for line in lines
+    ]
+
+
+def due_this_week(lines: Sequence[TaskLine], now: datetime) -> tuple[int, int, int]:
+    """How many children to see or phone, follow-ups and papers fall due within seven days."""
+    soon = [line.task.kind for line in lines if line.task.due_at <= now + timedelta(days=7)]
+    talks = sum(kind in (RED | SEE) and kind is not TaskKind.FOLLOWUP for kind in soon)
+    follow_ups = sum(kind is TaskKind.FOLLOWUP for kind in soon)
+    return talks, follow_ups, len(soon) - talks - follow_ups
+
+
+# --- a facility's lists ------------------------------------------------------------------------------------
+
+NEW = frozenset({ReferralStatus.SENT, ReferralStatus.RECEIVED, ReferralStatus.INFO_REQUESTED})
+
+
+def inbox(referrals: Sequence[Referral], now: datetime, locale: str) -> tuple[list[Inbox], list[Inbox]]:
+    """New referrals by time left, and those that are under way by appointment."""
+    new = [_inbox(referral, now, locale) for referral in referrals if referral.status in NEW]
+    going = [_inbox(referral, now, locale) for referral in referrals if referral.status not in NEW]
+    far = now + timedelta(days=3650)
+    new.sort(key=lambda row: row.left.due if row.left else far)
+    going.sort(key=lambda row: row.appointment or far)
+    return new, going
+
+
+def _inbox(referral: Referral, now: datetime, locale: str) -> Inbox:
+    waits = referral.status in NEW and referral.answer_due_at is not None
+    return Inbox(
+        href=f"/referrals/{referral.id}",
+        form_no=referral.form_no,
+        name=name_on_note(referral),
+        urgency=words.word(referral.urgency, locale),
+        status=words.word(referral.status, locale),
+        left=dates.time_left(referral.answer_due_at, now, locale)
+        if waits and referral.answer_due_at
+        else None,
+        appointment=referral.appointment_at,
+        place=referral.appointment_place or "",
+    )
+
+
+def name_on_note(referral: Referral) -> str:
+    """The child's name as the frozen note says it; a facility sees the note and nothing else."""
+    return str(json.loads(referral.frozen)["out"]["name"]) if referral.frozen else ""
+
+
+# --- notices -----------------------------------------------------------------------------------------------
+
+
+def bells(
+    notices: Sequence[Notice], tasks: Mapping[UUID, Task], actor: Actor, locale: str, unknown: str
+) -> list[Bell]:
+    """Notices with the action of their task; ``unknown`` where the task is somebody else's."""
+    found = []
+    for notice in notices:
+        task = tasks.get(notice.task_id) if notice.task_id else None
+        found.append(
+            Bell(
+                id=notice.id,
+                action=words.word(task.kind, locale) if task else unknown,
+                number=notice.number,
+                urgent=notice.urgent,
+                href=_of_task(task, actor) if task else "/today",
+                at=notice.created_at,
+            )
+        )
+    return found
+
+
+def _of_task(task: Task, actor: Actor) -> str:
+    if task.kind in AT_FACILITY and may(actor, May.ANSWER_REFERRAL):
+        return f"/referrals/{task.subject_id}"
+    return f"/cases/{task.case_id}" if task.case_id and may(actor, May.READ_CASES) else f"/tasks/{task.id}"

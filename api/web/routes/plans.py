@@ -1,0 +1,70 @@
+"""干预方案: confirm a draft, and review after something new."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from sqlalchemy.orm import Session
+
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.web.forms import FormDep
+from api.web.pages import go
+from referral.actions import plans
+from referral.models.case import Case
+from referral.planning import PlanFacts
+from referral.queries.cases import get_case
+from referral.queries.plan_facts import plan_facts
+from referral.queries.signals import worst_signal
+from screening.access import May
+from screening.core.errors import NotFound
+
+router = APIRouter(
+    prefix="/cases/{case_id}/plan",
+    include_in_schema=False,
+    dependencies=[Depends(get_page_actor), needs(May.CONFIRM_PLAN)],
+)
+
+
+@router.post("/confirm")
+def confirm(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+    """A person confirms a draft that came after the tier was set."""
+    now = clock.now()
+    case = get_case(session, actor=actor, case_id=case_id, now=now)
+    current = plans.current(session, case=case)
+    if current is None:
+        raise NotFound
+    plans.confirm(session, actor=actor, case=case, plan=current, now=now)
+    return go(f"/cases/{case.id}#plan")
+
+
+@router.post("/review")
+def review(
+    case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """The next version after something new: drafted again, what is not ticked is dropped, confirmed."""
+    now = clock.now()
+    case = get_case(session, actor=actor, case_id=case_id, now=now)
+    reason = form.text("reason", limit=80, needed=True)
+    form.check()
+    facts = _facts(session, case, now)
+    # A measure that only this new draft brings was not on the form, so nobody can have left it out.
+    fresh = set(plans.decide(facts).components) - set(form.sent.get("offered", ()))
+    keep = set(form.sent.get("keep", ())) | fresh
+    plans.revise(session, actor=actor, case=case, facts=facts, keep=keep, reason=reason, now=now)
+    return go(f"/cases/{case.id}#plan")
+
+
+def _facts(session: Session, case: Case, now: datetime) -> PlanFacts:
+    signal = worst_signal(session, case=case)
+    return plan_facts(
+        session,
+        case=case,
+        child=case.child,
+        level=signal.level if signal else case.worst_level,
+        grade=signal.grade if signal else None,
+        severe=signal.severe if signal else False,
+        probability=signal.probability if signal else None,
+        now=now,
+    )

@@ -1,0 +1,107 @@
+// Adds speed to pages that work without it: counts limits down, rings for urgent notices, hides the page at once.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const body = document.body;
+  root.classList.add("scripted");
+
+  // --- limits -----------------------------------------------------------------------------------------
+  const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const length = (minutes) => {
+    const days = Math.floor(minutes / 1440), hours = Math.floor(minutes / 60) % 24, rest = minutes % 60;
+    if (days >= 3 || (days && !hours)) return say(body.dataset.days, { days });
+    if (days) return say(body.dataset.daysHours, { days, hours });
+    if (hours && rest) return say(body.dataset.hoursMinutes, { hours, minutes: rest });
+    if (hours) return say(body.dataset.hours, { hours });
+    return say(body.dataset.minutes, { minutes: rest });
+  };
+  const count = () => {
+    for (const mark of document.querySelectorAll("[data-due]")) {
+      const left = (new Date(mark.dataset.due) - new Date()) / 60000;
+      const time = length(Math.ceil(Math.abs(left)));
+      mark.textContent = say(left < 0 ? body.dataset.over : body.dataset.left, { time });
+      mark.classList.toggle("late", left < 0);
+      mark.classList.toggle("soon", left >= 0 && left <= 240);
+    }
+  };
+  count();
+  setInterval(count, 20000);
+
+  // --- hide at once -----------------------------------------------------------------------------------
+  const cover = document.querySelector("[data-cover]");
+  const title = document.title;
+  const hide = (hidden) => {
+    cover.hidden = !hidden;
+    document.title = hidden ? "…" : title;
+    for (const part of document.querySelectorAll("body > header, body > main, body > footer")) part.inert = hidden;
+    (hidden ? cover.querySelector("button") : document.getElementById("main")).focus();
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.isComposing) hide(cover.hidden);
+  });
+  document.querySelector("[data-hide-page]")?.addEventListener("click", () => hide(true));
+  document.querySelector("[data-show-page]").addEventListener("click", () => hide(false));
+
+  // --- a refused form: the reader is led to the words ---------------------------------------------------
+  document.querySelector("[data-focus]")?.focus();
+
+  // --- notices of the open page -------------------------------------------------------------------------
+  const bells = document.querySelector("[data-bells]");
+  if (bells) {
+    const list = bells.querySelector("[data-bell-list]");
+    const sound = bells.querySelector("[data-sound]");
+    const rung = new Set();
+    let audio = null;
+    const tone = (at, pitch) => {
+      const source = audio.createOscillator(), loud = audio.createGain();
+      source.frequency.value = pitch;
+      loud.gain.setValueAtTime(0.0001, at);
+      loud.gain.exponentialRampToValueAtTime(0.25, at + 0.03);
+      loud.gain.exponentialRampToValueAtTime(0.0001, at + 0.5);
+      source.connect(loud).connect(audio.destination);
+      source.start(at);
+      source.stop(at + 0.55);
+    };
+    const ring = async () => {
+      audio ??= new AudioContext();
+      // A browser lets no page sound before somebody has touched it: then the button asks for that touch.
+      await Promise.race([audio.resume(), new Promise((done) => setTimeout(done, 300))]);
+      sound.hidden = audio.state === "running";
+      if (audio.state !== "running") return;
+      for (const [wait, pitch] of [[0, 660], [0.6, 880], [1.2, 660]]) tone(audio.currentTime + wait, pitch);
+    };
+    sound.addEventListener("click", ring);
+    const look = () => {
+      const marks = [...list.querySelectorAll("[data-bell]")];
+      bells.hidden = marks.length === 0;
+      const urgent = marks.filter((mark) => "urgent" in mark.dataset);
+      const fresh = urgent.filter((mark) => !rung.has(mark.dataset.bell));
+      fresh.forEach((mark) => rung.add(mark.dataset.bell));
+      if (cover.hidden) document.title = urgent.length ? `(${urgent.length}) ${title}` : title;
+      if (fresh.length) ring();
+    };
+    const ask = async () => {
+      try {
+        const answer = await fetch(bells.dataset.bells, { headers: { Accept: "text/html" } });
+        if (answer.status === 401) { location.reload(); return; }
+        if (answer.ok && !list.contains(document.activeElement)) { list.innerHTML = await answer.text(); look(); }
+      } catch { /* no network now: the next look comes by itself */ }
+    };
+    look();
+    setInterval(ask, 20000);
+  }
+
+  // --- a form being filled in keeps the session alive; nothing of it is stored on this machine ---------------
+  let told = Date.now();
+  document.addEventListener("input", (event) => {
+    if (!event.target.closest("[data-keep-alive]") || Date.now() - told < 240000) return;
+    told = Date.now();
+    fetch("/today/here").catch(() => undefined);
+  });
+  // --- one press, one request ---------------------------------------------------------------------------------
+  document.addEventListener("submit", (event) => {
+    if (event.target.dataset.sent) { event.preventDefault(); return; }
+    event.target.dataset.sent = "yes";
+    setTimeout(() => delete event.target.dataset.sent, 4000);
+  });
+})();
