@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from screening.core.db import Database
     from screening.core.sealing import Keyring
     from screening.core.settings import Settings
+    from tests.factories import World
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = Path(os.environ.get("XINQIAO_REAL_DATA", ROOT.parent / "shared" / "data"))
@@ -245,3 +246,11 @@ def clock() -> FixedClock:
 def real_data() -> Path:
     """Where the real answers are. Tests that ask for it carry the mark ``real``."""
     return REAL_DATA
+
+
+@pytest.fixture
+def world(database: Database, clock: FixedClock) -> World:
+    """A county with two schools, two clinics, a hotline, and an account for each role: see ``tests/factories.py``."""
+    from tests.factories import make_county
+
+    return make_county(database, clock)

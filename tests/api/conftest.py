@@ -222,3 +222,21 @@ def open_session(app, database, clock) -> Callable[..., dict[str, str]]:
         }
 
     return headers
+
+
+@pytest.fixture
+def as_(client, world) -> Callable[[str], dict[str, str]]:
+    """``as_("counsellor")``: headers of this person of the world, signed in anew whenever the clock has moved."""
+    from tests.factories import PASSWORD as OF_THE_WORLD
+
+    known: dict[tuple[str, object], dict[str, str]] = {}
+
+    def headers(who: str) -> dict[str, str]:
+        key = (who, world.clock.now())
+        if key not in known:
+            answer = client.post("/api/v1/tokens", json={"username": who, "password": OF_THE_WORLD})
+            assert answer.status_code == 200, answer.text
+            known[key] = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        return known[key]
+
+    return headers
