@@ -28,15 +28,15 @@ from screening.core.settings import Settings
 SIGN_INS = "sign-ins.json"
 _HALF_MADE = "making-"
 
-# Short, easy to type, unlike each other. Four of them and two digits: enough for a county that does not exist.
+# Short, easy to type, unlike each other. Three of them and two digits: enough for a county that does not exist.
 _TEXT = """
-acorn amber anchor apron arrow autumn badge bamboo barley basket beacon birch blanket bottle branch breeze brick
-bucket butter button cactus candle canoe carpet cedar cherry chimney circle clay clover cobalt comet copper coral
-cotton cradle cricket daisy desert dolphin dune eagle ember engine fable falcon feather fern fiddle forest fountain
-garden ginger glacier goose granite grape gravel hammer harbour hazel helmet hollow honey island ivory jacket jasmine
-kettle ladder lagoon lantern lemon lilac linen lizard lobster lotus magnet mango maple marble meadow melon mirror
+acorn amber anchor apron arrow autumn badge bamboo barley basket beacon birch bottle branch breeze brick bucket
+butter button cactus candle canoe carpet cedar cherry circle clay clover cobalt comet copper coral cotton cradle
+daisy desert dune eagle ember engine fable falcon fern fiddle forest garden ginger goose grape gravel hammer hazel
+helmet hollow honey island ivory jacket kettle ladder lagoon lemon lilac linen lizard lotus magnet mango maple marble
+meadow melon mirror mitten mosaic needle nutmeg oasis olive orchid otter oyster paddle palm parrot pebble pepper
+pillow pine plum pocket poplar puddle quartz quill rabbit raven ribbon river saddle sail salmon sandal silk slate
 """
-
 _WORDS = tuple(_TEXT.split())
 
 ROLES = {
@@ -126,9 +126,9 @@ def bars() -> Progress:
 
 
 def new_password() -> str:
-    """Four words and two digits, drawn anew for each county that is made."""
+    """Three words and two digits, drawn anew for each county that is made."""
     while True:
-        words = [secrets.choice(_WORDS) for _number in range(4)]
+        words = [secrets.choice(_WORDS) for _number in range(3)]
         password = "-".join([*words, f"{secrets.randbelow(90) + 10}"])
         try:
             check_password(password)
