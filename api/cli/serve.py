@@ -157,8 +157,10 @@ def prepare_demo(settings: Settings) -> None:
     from api.cli.demo import prepare
 
     table = Table(title=_("A made-up county: one sign-in per role"))
-    for heading in (_("Role"), _("Place"), _("User name"), _("Password")):
+    for heading in (_("Role"), _("Place")):
         table.add_column(heading, overflow="fold")
+    for heading in (_("User name"), _("Password")):
+        table.add_column(heading, no_wrap=True)  # to be copied whole, on a narrow terminal too
     for entry in prepare(settings):
         table.add_row(entry.role, entry.place, entry.username, entry.password)
     Console().print(table)
