@@ -256,13 +256,13 @@ class World:
                 idempotency_key=str(uuid4()),
             )
 
-    def write_batch(self, batch_id: UUID) -> None:
+    def write_batch(self, batch_id: UUID | str) -> None:
         """What the worker does with a committed batch, piece by piece."""
         for _ in range(1000):
             with self.database.begin() as session:
-                if session.get_one(ImportBatch, batch_id).status is not BatchStatus.COMMITTING:
+                if session.get_one(ImportBatch, UUID(str(batch_id))).status is not BatchStatus.COMMITTING:
                     return
-                intake.write_piece(session, batch_id=batch_id, size=50, now=self.clock.now())
+                intake.write_piece(session, batch_id=UUID(str(batch_id)), size=50, now=self.clock.now())
         raise AssertionError("a batch that never ends")
 
     def agree(self, clinic: str, release: ReleaseMode) -> None:
