@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from screening.core import audit
 from screening.core.audit import AuditEvent
 from screening.core.errors import InvalidInput
 from screening.queries.campaigns import get_campaign
-from screening.queries.imports import get_batch
+from screening.queries.imports import find_batch, get_batch
 from screening.spreadsheets.reader import read_in_child
 from screening.spreadsheets.template import template
 
@@ -71,6 +72,7 @@ def upload(
     parsed = read_in_child(data, None, clock.today())
     with transaction() as session:
         campaign = get_campaign(session, actor=actor, campaign_id=campaign_id)
+        known = find_batch(session, campaign_id=campaign.id, sha256=hashlib.sha256(data).digest())
         batch = intake.stage(
             session,
             actor=actor,
@@ -80,7 +82,7 @@ def upload(
             parsed=parsed,
             now=clock.now(),
         )
-        response.status_code = 201 if batch.uploaded_at == clock.now() else 200
+        response.status_code = 201 if known is None else 200
         return BatchOut.of(batch, locale)
 
 
