@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 from fastapi import Depends
 from starlette.datastructures import FormData
@@ -127,6 +128,13 @@ class Form:
             self._wrong(name, NO_TIME)
             return None
         return read if read.tzinfo else read.replace(tzinfo=LOCAL)
+
+    def ids(self, name: str) -> tuple[UUID, ...]:
+        """Several ids, from hidden fields of ours. Raises :class:`InvalidInput`: nobody types these."""
+        try:
+            return tuple(UUID(value) for value in dict.fromkeys(self.sent.get(name, ())))
+        except ValueError:
+            raise InvalidInput(NOT_OFFERED) from None
 
     def require(self, name: str, value: object) -> None:
         """Note that a field is missing where other fields ask for it."""

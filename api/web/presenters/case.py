@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from api.web.presenters import dates, words
+from api.web.presenters import dates, plan, words
 from api.web.presenters.dates import TimeLeft
 from referral.actions.tasks import BY_EVENT
 from referral.models.case import Assessment, Case
@@ -25,7 +25,6 @@ from referral.terms import (
     ReferralStatus,
     TaskKind,
 )
-from screening.core import grades
 from screening.core.actor import Actor, Role
 from screening.core.clock import age_on
 from screening.core.i18n import translate
@@ -62,7 +61,6 @@ class Person:
     name: str
     sex: str
     age: int
-    grade: str
     class_name: str
     file_no: str
     guardian: str
@@ -73,10 +71,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """One open line. ``tick``: may be decided here with a few words."""
+    """One open line. ``what``: the measure, where it is one. ``tick``: may be decided here with a few words."""
 
     id: UUID
     action: str
+    what: str
     owner: str
     left: TimeLeft
     tick: bool
@@ -147,14 +146,12 @@ class Buttons:
 
 def person(case: Case, child: Child, today: date, locale: str) -> Person:
     """The head of the page."""
-    enrolment, guardian = child.enrolment, child.guardian
-    grade = grades.grade_on(grades.Stage(enrolment.stage), enrolment.cohort, today) if enrolment else None
+    guardian = child.guardian
     return Person(
         name=child.name,
         sex=words.sex(child.sex, locale),
         age=age_on(child.birth_date, today),
-        grade=grades.display(grade, locale) if grade else "",
-        class_name=enrolment.class_name if enrolment else "",
+        class_name=words.class_of(child.enrolment, today, locale),
         file_no=child.file_no,
         guardian=guardian.name if guardian else "",
         relation=(guardian.relation if guardian else None) or "",
@@ -193,10 +190,14 @@ def tasks(
     file: CaseFile, actor: Actor, names: Mapping[UUID, str], now: datetime, locale: str
 ) -> list[TaskView]:
     """Everything open on the case, by limit."""
+    measures = {action.id: action.component for version in file.plans for action in version.actions}
     return [
         TaskView(
             id=task.id,
             action=words.word(task.kind, locale),
+            what=plan.component_name(measures[task.subject_id], locale)
+            if task.subject_id in measures
+            else "",
             owner=names.get(task.owner_id, ""),
             left=dates.time_left(task.due_at, now, locale),
             tick=task.kind not in OWN_BUTTON and actor.account_id in (task.owner_id, task.backup_id),

@@ -77,7 +77,7 @@ def _line(action: PlanAction, locale: str) -> ActionLine:
     rule = plan_rules().rules.get(action.rule)
     return ActionLine(
         component=action.component,
-        name=_say(component.name, locale) if component else action.component,
+        name=component_name(action.component, locale),
         who=_say(component.by, locale) if component else action.who,
         dose=_say(component.dose, locale) if component else "",
         review=_say(component.review, locale) if component else "",
@@ -90,11 +90,16 @@ def _line(action: PlanAction, locale: str) -> ActionLine:
     )
 
 
+def component_name(code: str, locale: str) -> str:
+    """What a measure is called; its code where the library no longer has it."""
+    component = intervention_menu().get(code)
+    return _say(component.name, locale) if component else code
+
+
 def _gaps(basis: Mapping[str, Any], locale: str) -> list[str]:
     found = []
     for gap in basis.get("gaps", ()):
-        component = intervention_menu().get(gap["component"])
-        name = _say(component.name, locale) if component else str(gap["component"])
+        name = component_name(str(gap["component"]), locale)
         found.append(translate(locale, "{name}: nobody here can offer it at present.", name=name))
     return found
 

@@ -130,10 +130,14 @@ def view(
     names: Mapping[UUID, str],
     tasks: Sequence[Task],
     clinical: bool,
+    since_sent: bool = False,
     now: datetime,
     locale: str,
 ) -> ReferralView:
-    """``names``: of everybody in the timeline. ``clinical``: whether this reader may see the clinical part."""
+    """``names``: of everybody in the timeline. ``clinical``: whether this reader may see the clinical part.
+
+    ``since_sent``: a facility reads the course from the day the note reached it.
+    """
     waits = referral.status in ANSWERABLE and referral.answer_due_at is not None
     return ReferralView(
         id=referral.id,
@@ -165,6 +169,7 @@ def view(
                 remark=change.remark or "",
             )
             for change in referral.history
+            if not since_sent or change.status not in BEFORE
         ),
         note=note_state(referral, tasks, now),
         back=tuple(_back(note, clinical, locale) for note in reversed(referral.return_notes)),

@@ -53,7 +53,7 @@ def read(results: Sequence[ScreenResult], worst: Level | None, locale: str) -> R
     newest = newest_results(results)
     grade = worst_grade(r.grade for r in newest if r.grade is not None)
     level = worst_level([worst, *(r.level for r in newest)])
-    leading = next((r for r in results if r.probability is not None), None)
+    leading = _leading(results)
     return Reading(
         level=words.level(level, grade, locale),
         answered_on=results[0].administration.administered_on,
@@ -65,6 +65,15 @@ def read(results: Sequence[ScreenResult], worst: Level | None, locale: str) -> R
         reasons=tuple(_reasons(leading, locale)) if leading else (),
         missing=tuple(_missing(newest, locale)),
         sheets=tuple(_sheet(result, locale) for result in newest),
+    )
+
+
+def _leading(results: Sequence[ScreenResult]) -> ScreenResult | None:
+    """The result whose estimate speaks: the newest, and of those that came together the one that used most."""
+    return max(
+        (result for result in results if result.probability is not None),
+        key=lambda r: (r.administration.administered_on, r.computed_at, len(r.sheets)),
+        default=None,
     )
 
 

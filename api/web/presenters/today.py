@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from api.web.presenters import dates, words
@@ -28,6 +28,7 @@ SEE = TO_SEE | {
     TaskKind.MAKE_UP,
     TaskKind.FOLLOWUP,
     TaskKind.SAFETY_PLAN,
+    TaskKind.GUARDIAN_HARM_QUESTION,
     TaskKind.GUARDIAN_CONTACT,
     TaskKind.GUARDIAN_AGREEMENT,
     TaskKind.GUARDIAN_SECOND_TALK,
@@ -54,9 +55,13 @@ FILES = frozenset(
 AT_FACILITY = frozenset(
     {TaskKind.REFERRAL_ANSWER, TaskKind.APPOINTMENT, TaskKind.ATTENDANCE_CHECK, TaskKind.RETURN_NOTE}
 )
+# Asked within the talk itself: not a second thing to do.
+WITHIN_THE_TALK = frozenset({TaskKind.GUARDIAN_HARM_QUESTION})
 # These lines are the machine's own until their limit has passed.
 ONLY_WHEN_LATE = frozenset({TaskKind.NOTE_OVERDUE})
 SECTIONS = ("red", "see", "desk", "files")
+# What is seen at once in "to see and to phone"; the rest waits below, folded.
+NEAR = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +110,9 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True)
 class Bell:
-    """One notice of the open page."""
+    """What has rung about one task, once or several times; ``at`` is the last time."""
 
-    id: UUID
+    ids: tuple[UUID, ...]
     action: str
     number: str
     urgent: bool
@@ -124,11 +129,12 @@ def section_of(kind: TaskKind) -> str:
 
 
 def rows(lines: Sequence[TaskLine], actor: Actor, now: datetime, locale: str) -> dict[str, list[Row]]:
-    """Open tasks as one row per child, by section, in the order of their limits."""
-    found: dict[str, list[Row]] = {section: [] for section in SECTIONS}
+    """Open tasks as one row per child, by section, in the order of their limits; ``later`` can wait some days."""
+    found: dict[str, list[Row]] = {section: [] for section in (*SECTIONS, "later")}
     for group in _groups(lines, now):
         row = _row(group, actor, now, locale)
-        found[row.section].append(row)
+        far = row.section == "see" and row.left.due > now + NEAR
+        found["later" if far else row.section].append(row)
     for section in found.values():
         section.sort(key=lambda row: row.left.due)
     return found
@@ -151,7 +157,8 @@ def _row(group: list[TaskLine], actor: Actor, now: datetime, locale: str) -> Row
     first = group[0]
     task = first.task
     left = dates.time_left(task.due_at, now, locale)
-    others = dict.fromkeys(words.word(line.task.kind, locale) for line in group[1:])
+    kinds = [line.task.kind for line in group[1:] if line.task.kind not in WITHIN_THE_TALK]
+    others = dict.fromkeys(words.word(kind, locale) for kind in kinds)
     others.pop(words.word(task.kind, locale), None)
     return Row(
         section=section_of(task.kind),
@@ -159,7 +166,7 @@ def _row(group: list[TaskLine], actor: Actor, now: datetime, locale: str) -> Row
         action=words.word(task.kind, locale),
         also=tuple(others)[:4],
         name=first.child.name if first.child else "",
-        place=class_of(first),
+        place=class_of(first, local_day(now), locale),
         why=words.why(task.kind, locale),
         left=left,
         day=dates.near_day(local_day(task.due_at), local_day(now), locale),
@@ -178,10 +185,10 @@ def where(line: TaskLine, actor: Actor) -> str:
     return f"/tasks/{task.id}"
 
 
-def class_of(line: TaskLine) -> str:
-    """The class, where the actor may see the child."""
+def class_of(line: TaskLine, today: date, locale: str) -> str:
+    """Grade and class, where the actor may see the child."""
     enrolment = line.child.enrolment if line.child else None
-    return enrolment.class_name if enrolment else ""
+    return words.class_of(enrolment, today, locale)
 
 
 def _take(task: Task) -> str | None:
@@ -198,7 +205,7 @@ def waiting(
         Waiting(
             href=f"/cases/{line.task.case_id}",
             name=line.child.name if line.child else "",
-            place=class_of(line),
+            place=class_of(line, local_day(now), locale),
             action=words.word(line.task.kind, locale),
             whom=names.get(line.task.organisation_id, ""),
             days=dates.waiting(line.task.opened_at, now, locale),
@@ -258,21 +265,25 @@ def name_on_note(referral: Referral) -> str:
 def bells(
     notices: Sequence[Notice], tasks: Mapping[UUID, Task], actor: Actor, locale: str, unknown: str
 ) -> list[Bell]:
-    """Notices with the action of their task; ``unknown`` where the task is somebody else's."""
-    found = []
+    """One bell per task, urgent ones first; ``unknown`` is said where the task is somebody else's."""
+    rung: dict[object, list[Notice]] = {}
     for notice in notices:
-        task = tasks.get(notice.task_id) if notice.task_id else None
+        rung.setdefault(notice.task_id or notice.id, []).append(notice)
+    found = []
+    for same in rung.values():
+        last = max(same, key=lambda notice: notice.created_at)
+        task = tasks.get(last.task_id) if last.task_id else None
         found.append(
             Bell(
-                id=notice.id,
+                ids=tuple(notice.id for notice in same),
                 action=words.word(task.kind, locale) if task else unknown,
-                number=notice.number,
-                urgent=notice.urgent,
+                number=last.number,
+                urgent=any(notice.urgent for notice in same),
                 href=_of_task(task, actor) if task else "/today",
-                at=notice.created_at,
+                at=last.created_at,
             )
         )
-    return found
+    return sorted(found, key=lambda bell: (not bell.urgent, -bell.at.timestamp()))
 
 
 def _of_task(task: Task, actor: Actor) -> str:

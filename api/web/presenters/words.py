@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 
 from instruments import Grade
 from referral.terms import TaskKind, Term
 from risk_model import Level
+from screening.core import grades
 from screening.core.actor import Role
 from screening.core.i18n import translate
-from screening.models.child import Sex
+from screening.models.child import Enrolment, Sex
 
 
 def word(term: StrEnum | None, locale: str) -> str:
@@ -23,6 +25,15 @@ def word(term: StrEnum | None, locale: str) -> str:
 
 def sex(value: Sex, locale: str) -> str:
     return translate(locale, "boy") if value is Sex.MALE else translate(locale, "girl")
+
+
+def class_of(enrolment: Enrolment | None, today: date, locale: str) -> str:
+    """Grade and class as the school says them: 八年级2班."""
+    if enrolment is None:
+        return ""
+    grade = grades.grade_on(grades.Stage(enrolment.stage), enrolment.cohort, today)
+    shown = grades.display(grade, locale) if grade else ""
+    return f"{shown} {enrolment.class_name}".strip() if locale == "en" else f"{shown}{enrolment.class_name}"
 
 
 def level(value: Level | None, grade: Grade | None, locale: str) -> str:
@@ -78,6 +89,7 @@ _FROM_SCREENING = frozenset(
         TaskKind.SECOND_ASSESSMENT,
         TaskKind.COUNTY_ASSESSMENT,
         TaskKind.REVIEW_CRITICAL,
+        TaskKind.GUARDIAN_HARM_QUESTION,
     }
 )
 _FROM_SHEET = frozenset({TaskKind.RETEST, TaskKind.MAKE_UP, TaskKind.TEACHER_OBSERVATION})

@@ -52,6 +52,7 @@ PAGE_SIZE = 200
 @router.get("", dependencies=[needs(May.READ_CASES)])
 def show_cases(request: Request, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
     """All open cases in scope, the oldest first: to find one that asks for nothing today."""
+    today, locale = local_day(clock.now()), page_locale(request)
     found = list_cases(session, actor=actor, now=clock.now(), limit=PAGE_SIZE)
     open_ones = sorted((c for c in found if c.closed_at is None), key=lambda c: c.opened_at)
     return render(
@@ -59,7 +60,7 @@ def show_cases(request: Request, session: SessionDep, actor: PageActorDep, clock
         "cases/list.html",
         session=session,
         cases=open_ones,
-        classes={c.id: c.child.enrolment.class_name if c.child.enrolment else "" for c in open_ones},
+        classes={c.id: words.class_of(c.child.enrolment, today, locale) for c in open_ones},
         names=names_of(session, {c.owner_id for c in open_ones}),
         most=len(found) >= PAGE_SIZE,
     )

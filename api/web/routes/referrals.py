@@ -75,7 +75,9 @@ def page(
         "referrals/referral.html",
         session=session,
         status=200 if refused is None and not (form and form.errors) else 422,
-        referral=present.view(found, names=names, tasks=(), clinical=True, now=now, locale=locale),
+        referral=present.view(
+            found, names=names, tasks=(), clinical=True, since_sent=True, now=now, locale=locale
+        ),
         out=note.out if note else None,
         help_wanted=[HelpWanted(code) for code in note.out.help_wanted] if note else [],
         kind=found.kind,

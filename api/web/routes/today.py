@@ -111,10 +111,11 @@ def still_here(session: SessionDep, actor: PageActorDep) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/notices/{notice_id}/seen")
-def see(notice_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
-    """A person has pressed a notice: only this counts as told."""
-    see_notice(session, actor=actor, notice_id=notice_id, now=clock.now())
+@router.post("/notices/seen")
+def see(form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+    """A person has pressed notices: only this counts as told."""
+    for notice_id in form.ids("notice"):
+        see_notice(session, actor=actor, notice_id=notice_id, now=clock.now())
     return go("/today")
 
 
@@ -128,7 +129,6 @@ def show_task(
     child = None
     if task.child_id is not None and may(actor, May.READ_CASES):
         child = get_child(session, actor=actor, child_id=task.child_id, now=now)
-    enrolment = child.enrolment if child else None
     return render(
         request,
         "today/task.html",
@@ -138,7 +138,7 @@ def show_task(
         why=words.why(task.kind, locale),
         left=dates.time_left(task.due_at, now, locale),
         name=child.name if child else "",
-        place=enrolment.class_name if enrolment else "",
+        place=words.class_of(child.enrolment if child else None, local_day(now), locale),
         tick=task.kind not in OWN_BUTTON and task.done_at is None,
         begins=_begins(task, actor),
         done=task.done_at is not None,

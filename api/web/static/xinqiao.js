@@ -63,11 +63,11 @@
       source.stop(at + 0.55);
     };
     const ring = async () => {
-      audio ??= new AudioContext();
       // A browser lets no page sound before somebody has touched it: then the button asks for that touch.
-      await Promise.race([audio.resume(), new Promise((done) => setTimeout(done, 300))]);
-      sound.hidden = audio.state === "running";
-      if (audio.state !== "running") return;
+      if (!navigator.userActivation?.hasBeenActive) { sound.hidden = false; return; }
+      audio ??= new AudioContext();
+      await audio.resume();
+      sound.hidden = true;
       for (const [wait, pitch] of [[0, 660], [0.6, 880], [1.2, 660]]) tone(audio.currentTime + wait, pitch);
     };
     sound.addEventListener("click", ring);
@@ -75,8 +75,9 @@
       const marks = [...list.querySelectorAll("[data-bell]")];
       bells.hidden = marks.length === 0;
       const urgent = marks.filter((mark) => "urgent" in mark.dataset);
-      const fresh = urgent.filter((mark) => !rung.has(mark.dataset.bell));
-      fresh.forEach((mark) => rung.add(mark.dataset.bell));
+      const ids = urgent.flatMap((mark) => mark.dataset.bell.split(" "));
+      const fresh = ids.filter((id) => !rung.has(id));
+      fresh.forEach((id) => rung.add(id));
       if (cover.hidden) document.title = urgent.length ? `(${urgent.length}) ${title}` : title;
       if (fresh.length) ring();
     };
@@ -84,7 +85,11 @@
       try {
         const answer = await fetch(bells.dataset.bells, { headers: { Accept: "text/html" } });
         if (answer.status === 401) { location.reload(); return; }
-        if (answer.ok && !list.contains(document.activeElement)) { list.innerHTML = await answer.text(); look(); }
+        if (!answer.ok || list.contains(document.activeElement)) return;
+        const open = list.querySelector("details")?.open;
+        list.innerHTML = await answer.text();
+        list.querySelector("details").open = open;
+        look();
       } catch { /* no network now: the next look comes by itself */ }
     };
     look();
