@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from referral import deadlines
 from referral.actions import tasks
 from referral.models.case import Case, CaseStatusChange, TierChange
+from referral.models.hotline import HandoverRecord
 from referral.queries.people import People
 from referral.queries.signals import Signal
 from referral.states import CASE_TRANSITIONS, CLOSING_FROM, check_transition
@@ -239,6 +240,10 @@ def close(session: Session, *, actor: Actor, case: Case, reason: ClosingReason, 
     move(session, actor=actor, case=case, to=CaseStatus.CLOSED, reason=reason.value, now=now)
     case.closed_at, case.closed_by = now, actor.account_id
     tasks.settle_case(session, actor=actor, case_id=case.id, decision=reason.value, now=now)
+    # What a protected case or a hotline's handover had opened to the county closes with the case (AZ7).
+    handed = session.scalars(select(HandoverRecord.id).where(HandoverRecord.case_id == case.id))
+    for reason_id in (case.id, *handed):
+        end_grants(session, actor=actor, reason_id=reason_id, now=now)
 
 
 def grant(

@@ -82,12 +82,14 @@ PARTS = {
     "batch",
     "task",
 }
-PARTS |= {"organisation", "document", "assessment", "follow_up", "return_note", "note"}
+PARTS |= {"organisation", "document", "assessment", "follow_up", "return_note", "note", "call"}
 THINGS = frozenset(PARTS)
 PARTS |= {f"{part}_id" for part in PARTS} | {f"{part}_ids" for part in PARTS}
 PARTS |= {"children", "cases", "entries", "results", "referrals", "episodes"}
 # Query functions that look at all children, with the reason. They are for the system, never for a page.
 WITHOUT_AN_ACTOR: dict[str, str] = {
+    "referral/queries/hotline.py:_agreeing": "is this child known? Answered without saying who (AZ8)",
+    "referral/queries/hotline.py:count_lookups": "how many questions this operator has asked, by account",
     "referral/queries/facilities.py:_asked_this_week": "counts per facility for routing; names no child",
     "referral/queries/today.py:tasks_visible_to": "a person's own lines, by account; children on them are scoped",
     "referral/queries/today.py:_cases": "the cases behind a person's own lines; a list shows their numbers",
