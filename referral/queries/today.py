@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Select, and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from referral.models.case import Case
 from referral.models.notice import Channel, Notice
@@ -54,8 +54,9 @@ def list_tasks(
     check_may(actor, May.READ_TASKS)
     statement = tasks_visible_to(actor).where(Task.done_at.is_(None))
     if mine_only:
-        # A backup sees a line only when its owner is late with it.
-        statement = statement.where(or_(Task.owner_id == actor.account_id, Task.due_at <= now))
+        # A backup sees a line only when its owner is late with it; danger that nobody has taken, at once.
+        untaken = Task.kind == TaskKind.CRISIS_ACKNOWLEDGE
+        statement = statement.where(or_(Task.owner_id == actor.account_id, Task.due_at <= now, untaken))
     rows = session.scalars(statement.order_by(Task.due_at, Task.id).limit(min(limit, 500))).all()
     lines = _lines(session, actor, rows)
     _record_list(session, actor, lines, now)
@@ -118,7 +119,9 @@ def _children(session: Session, actor: Actor, ids: set[UUID]) -> dict[UUID, Chil
     """The children on a list: through the scope. A facility's list names a child only while its grant lives."""
     if not ids:
         return {}
-    rows = session.scalars(children_visible_to(actor, Part.NOTE).where(Child.id.in_(ids)))
+    rows = session.scalars(
+        children_visible_to(actor, Part.NOTE).where(Child.id.in_(ids)).options(selectinload(Child.enrolments))
+    )
     return {row.id: row for row in rows}
 
 
