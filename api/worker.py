@@ -378,14 +378,14 @@ class Worker:
             )
 
 
-def compose(settings: Settings, database: Database, clock: Clock) -> Worker:
-    """The worker of the service: its handlers, its clock's jobs, its printer and its way out."""
+def compose(settings: Settings, database: Database, clock: Clock, *, more: Sequence[Timed] = ()) -> Worker:
+    """The worker of the service: its handlers, its clock's jobs and ``more`` of them, its printer, its way out."""
     tools = Tools(
         clock=clock,
         printer=Printer(find_fonts(settings.font) if settings.font else None),
         gateway=WebhookGateway(settings.webhook, clock) if settings.webhook else None,
     )
-    return Worker(database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, LADDER, CLOCKS))
+    return Worker(database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, LADDER, CLOCKS, *more))
 
 
 def _any_ready(session: Session, now: datetime) -> bool:

@@ -29,7 +29,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-db_commands = typer.Typer(help="Make, upgrade and check the database.", no_args_is_help=True)
+db_commands = typer.Typer(
+    help="Make, upgrade, check, back up and restore the database.", no_args_is_help=True
+)
 accounts_commands = typer.Typer(help="Accounts and their roles.", no_args_is_help=True)
 organisations_commands = typer.Typer(help="Areas, schools, facilities.", no_args_is_help=True)
 audit_commands = typer.Typer(help="The trail of who saw and did what.", no_args_is_help=True)
@@ -107,7 +109,7 @@ def run_doctor() -> None:
     from api.cli.words import say, sentence
     from screening.core.clock import Clock
 
-    signs = examine(settings(), Clock())
+    signs = examine(settings(), Clock(), probe=True)
     for sign in signs:
         say(f"{sign.weight.mark} {sentence(sign.message, **sign.params)}")
     if any(sign.weight is Weight.BAD for sign in signs):
@@ -116,14 +118,25 @@ def run_doctor() -> None:
 
 @app.command("check")
 def run_check(
-    deep: Annotated[bool, typer.Option("--deep", help="open every stored file as well")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="open every stored file and walk the whole trail as well")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="say what is looked at and what cannot be, and look at nothing")
+    ] = False,
 ) -> None:
     """Do the promises hold for what is stored? Prints ids only; runs beside a running service."""
-    from api.cli.check import check_all
+    from api.cli.check import INVARIANTS, check_all
     from api.cli.home import opened
     from api.cli.words import _, say, sentence
     from screening.core.clock import Clock
 
+    if explain:
+        for invariant in INVARIANTS:
+            say(f"{invariant.number:>2}  {sentence(invariant.promise)}")
+            if invariant.remark:
+                say(f"      {sentence(invariant.remark)}")
+        return
     with opened(settings(), hold=False) as database, database.look() as session:
         findings = check_all(session, now=Clock().now(), deep=deep)
     for finding in findings:
@@ -203,6 +216,42 @@ def check_db() -> None:
     from api.cli.db import check as run
 
     if not run(settings()):
+        raise typer.Exit(FOUND)
+
+
+@db_commands.command("backup")
+def backup_db(
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", help="a file or a directory; otherwise XINQIAO_BACKUP_TO, otherwise the current directory"
+        ),
+    ] = None,
+    owner_url: OwnerUrl = None,
+) -> None:
+    """Write everything but the keys into one encrypted file, beside a running service."""
+    from api.cli.backup import run_backup as run
+
+    run(settings(), to=to, owner_url=owner_url)
+
+
+@db_commands.command("restore")
+def restore_db(
+    file: Annotated[Path, typer.Argument(help="the backup")],
+    check: Annotated[
+        bool, typer.Option("--check", help="restore into a temporary place, look at everything, remove it")
+    ] = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", help="another home than that of the settings, on SQLite")
+    ] = None,
+    owner_url: OwnerUrl = None,
+) -> None:
+    """Bring a backup back into an empty home. Needs the key file of the service that made it."""
+    from api.cli.backup import run_drill, run_restore
+
+    if not check:
+        run_restore(settings(), file=file, into=into, owner_url=owner_url)
+    elif not run_drill(settings(), file=file, owner_url=owner_url):
         raise typer.Exit(FOUND)
 
 

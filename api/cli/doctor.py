@@ -5,9 +5,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -17,6 +15,9 @@ from sqlalchemy.orm import Session
 
 from api.auth import keys as token_keys
 from api.cli import home
+from api.cli.doctor_duty import duty
+from api.cli.doctor_machine import backups, clocks, disk, probe_page
+from api.cli.signs import Sign, Weight
 from screening.core.calendar import china
 from screening.core.clock import Clock
 from screening.core.errors import DomainError
@@ -24,38 +25,25 @@ from screening.core.outbox import OutboxMessage, count_waiting
 from screening.core.paper import self_check
 from screening.core.sealing import KeysRefused, read_keys
 from screening.core.settings import Settings
-from screening.models.organisation import DutyEntry, Organisation, OrganisationKind
 
 # Before 3.51.3 two connections that write and checkpoint at the same moment can damage a file; ours has one.
 FIXED_SQLITE = (3, 51, 3)
 AHEAD = timedelta(days=120)
 
-
-class Weight(StrEnum):
-    GOOD = "good"
-    NOTE = "note"  # works, but somebody should know
-    BAD = "bad"  # does not work
-
-    @property
-    def mark(self) -> str:
-        return {"good": "✓", "note": "!", "bad": "✗"}[self.value]
+__all__ = ["Sign", "Weight", "examine"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """One thing looked at. ``message`` is a catalogue id with ``params``."""
-
-    weight: Weight
-    message: str
-    params: dict[str, object] = field(default_factory=dict)
-
-
-def examine(settings: Settings, clock: Clock) -> list[Sign]:
-    """Everything, the machine first."""
+def examine(settings: Settings, clock: Clock, *, probe: bool = False) -> list[Sign]:
+    """Everything, the machine first. ``probe`` prints a page as well, which takes a second or two."""
+    said = [*machine(settings)]
+    if probe and all(sign.weight is not Weight.BAD for sign in said):
+        said += probe_page(settings)
     return [
-        *machine(settings),
+        *said,
         *calendar(clock),
         *files(settings),
+        *disk(settings),
+        *backups(settings, clock),
         *stored(settings, clock),
     ]
 
@@ -138,31 +126,13 @@ def stored(settings: Settings, clock: Clock) -> Iterator[Sign]:
             yield Sign(Weight.GOOD, "The database is of this version.")
             yield from duty(session, clock)
             yield from messages(session, clock)
+            yield from clocks(session, clock)
     except DomainError as error:
         yield Sign(Weight.BAD, error.message, dict(error.params))
     except KeysRefused:
         return  # said above
     except DBAPIError:
         yield Sign(Weight.BAD, "The database cannot be reached.")
-
-
-def duty(session: Session, clock: Clock) -> Iterator[Sign]:
-    """Danger rings the person on duty; an empty roster is an alarm of its own (RL6)."""
-    now = clock.now()
-    counties = session.scalars(
-        select(Organisation).where(
-            Organisation.kind == OrganisationKind.COUNTY, Organisation.ended_on.is_(None)
-        )
-    ).all()
-    for county in counties:
-        below = select(Organisation.id).where(Organisation.path.startswith(county.path, autoescape=True))
-        on_duty = session.scalar(
-            select(func.count()).where(
-                DutyEntry.organisation_id.in_(below), DutyEntry.starts_at <= now, DutyEntry.ends_at > now
-            )
-        )
-        if not on_duty:
-            yield Sign(Weight.BAD, "Nobody is on duty in {code} at this moment.", {"code": county.code})
 
 
 def messages(session: Session, clock: Clock) -> Iterator[Sign]:

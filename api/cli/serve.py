@@ -17,6 +17,7 @@ from rich.table import Table
 
 from api.app import create_app
 from api.cli import home
+from api.cli.backup_timer import timed
 from api.cli.words import _, say
 from api.worker import STOP_SECONDS, Worker, compose
 from screening.core.clock import Clock
@@ -73,7 +74,11 @@ def serve(settings: Settings, *, demo: bool, host: str, port: int) -> None:
         prepare_demo(settings)
     with home.opened(settings) as database:
         clock = Clock()
-        worker = compose(settings, database, clock) if settings.worker_inside else None
+        worker = (
+            compose(settings, database, clock, more=timed(settings, clock))
+            if settings.worker_inside
+            else None
+        )
         app = create_app(settings, database, clock, worker=worker)
         config = uvicorn.Config(
             app,

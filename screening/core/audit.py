@@ -78,6 +78,7 @@ class AuditEvent(StrEnum):
     NOTICE_DELIVERED = "notice.delivered"
     GRANT_OPEN = "grant.open"
     GRANT_END = "grant.end"
+    DATABASE_RESTORE = "database.restore"
     CALL_START = "call.start"
     CALL_SAVE = "call.save"
     CALL_TRIAGE = "call.triage"

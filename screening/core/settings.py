@@ -41,6 +41,8 @@ class Settings:
     webhook: Webhook | None = None
     worker_inside: bool = True
     writer_piece: int = 50
+    backup_to: Path | None = None
+    backup_keep: int = 96
 
     @property
     def keys_file(self) -> Path:
@@ -78,6 +80,9 @@ class Settings:
             changes["font"] = Path(font)
         changes["webhook"] = _webhook(env)
         changes["worker_inside"] = env.get("XINQIAO_WORKER", "inside") == "inside"
+        if backups := env.get("XINQIAO_BACKUP_TO"):
+            changes["backup_to"] = Path(backups).absolute()
+        changes["backup_keep"] = _count(env, "XINQIAO_BACKUP_KEEP", 96)
         settings = cls.of_home(home, **changes)
         settings.check()
         return settings
@@ -90,6 +95,13 @@ class Settings:
             raise SettingsRefused("XINQIAO_BASE_URL must begin with https:// in production")
         if self.allowed_hosts == ("127.0.0.1", "localhost"):
             raise SettingsRefused("XINQIAO_ALLOWED_HOSTS must name the service's host in production")
+
+
+def _count(env: Mapping[str, str], name: str, usual: int) -> int:
+    said = env.get(name) or str(usual)
+    if not said.isascii() or not said.isdigit() or int(said) < 1:
+        raise SettingsRefused(f"{name} must be a whole number from 1 upwards")
+    return int(said)
 
 
 def _webhook(env: Mapping[str, str]) -> Webhook | None:

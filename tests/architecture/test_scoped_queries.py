@@ -56,6 +56,8 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     ),
     "referral/handlers.py": ({GET, NARROWED, WRITE}, "the system, on ids that our own outbox holds"),
     "api/cli/check.py": ({CHILD, ROWS, NARROWED}, "counts over everything; prints ids only"),
+    "api/cli/check_records.py": ({CHILD, ROWS, NARROWED}, "counts over everything; prints ids only"),
+    "api/cli/check_steps.py": ({CHILD, ROWS, NARROWED}, "counts over everything; prints ids only"),
     "api/cli/demo/counts.py": ({ROWS, NARROWED}, "counts over a county of its own making; no row leaves it"),
     "api/migrations/": ({TEXT, BARE}, "tables, policies and grants; no rows"),
 }
