@@ -182,7 +182,7 @@ def countdown(tasks: Sequence[Task], now: datetime, locale: str) -> tuple[str, T
     asked = [t for t in tasks if t.kind is not TaskKind.NOTE_OVERDUE or t.due_at <= now]
     if not asked:
         return None
-    first = min(asked, key=lambda task: task.due_at)
+    first = min(asked, key=lambda task: (task.kind is not TaskKind.CRISIS_ACKNOWLEDGE, task.due_at))
     return words.word(first.kind, locale), dates.time_left(first.due_at, now, locale)
 
 

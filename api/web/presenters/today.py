@@ -136,7 +136,8 @@ def rows(lines: Sequence[TaskLine], actor: Actor, now: datetime, locale: str) ->
         far = row.section == "see" and row.left.due > now + NEAR
         found["later" if far else row.section].append(row)
     for section in found.values():
-        section.sort(key=lambda row: row.left.due)
+        # Danger that nobody has taken stands above everything, whatever else is late.
+        section.sort(key=lambda row: (row.take is None, row.left.due))
     return found
 
 
