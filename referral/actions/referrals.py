@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import SystemRandom
 from uuid import UUID
@@ -191,7 +192,7 @@ def write_words(
     if referral.sent_at is not None:
         raise PolicyViolation("The note has been sent; what stands on it is no longer changed.")
     former, referral.words = referral.words, json.dumps(words, ensure_ascii=False, sort_keys=True)
-    problems = disclosure.check(compose(session, referral=referral, case=case, now=now))
+    problems = _problems_of_words(session, referral, case, now)
     try:
         _check_note(_before_sending(problems))
     except InvalidInput:
@@ -199,6 +200,21 @@ def write_words(
         raise
     make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
     return problems
+
+
+def _problems_of_words(
+    session: Session, referral: Referral, case: Case, now: datetime
+) -> tuple[DisclosureProblem, ...]:
+    """What is wrong with the note, and with words that it will show once somebody has seen the child."""
+    inputs = note_inputs(session, referral=referral, case=case, now=now)
+    problems = disclosure.check(disclosure.compose(inputs))
+    if inputs.seen:
+        return tuple(problems)
+    later = disclosure.check(disclosure.compose(replace(inputs, seen=True)))
+    return (
+        *problems,
+        *(problem for problem in later if problem.rule != "missing" and problem not in problems),
+    )
 
 
 # Written onto the note by the sending itself.
