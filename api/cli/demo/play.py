@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from api.cli import home
 from api.cli.demo import county, story, workbooks
 from api.cli.demo.county import JUNIOR, County
-from api.cli.demo.scene import Imported, Scene, drain, import_school, scene, seal
+from api.cli.demo.scene import Imported, Scene, drain, import_school, let_clocks_run, scene, seal
 from api.cli.demo.workbooks import SchoolBook
 from api.cli.words import _
 from screening.access import children_visible_to
@@ -149,6 +149,9 @@ def _live(
         stage.clock.set(at)
         act()
     stage.clock.set(script.now)
+    with watch.part(ANSWERING) as tick:
+        let_clocks_run(stage)
+        tick(1)
     _print(stage, watch)
     watch.finish(IMPORTING)
     watch.finish(PRINTING)

@@ -16,6 +16,7 @@ from api.cli.demo.workbooks import SchoolBook
 from api.cli.home import actor_named
 from api.worker import Worker
 from referral import intake
+from referral.actions import clocks, escalations
 from referral.handlers import HANDLERS
 from screening.actions import children
 from screening.core import audit, outbox
@@ -35,6 +36,7 @@ from screening.spreadsheets.reader import read_in_child
 # A message that failed waits at most this long for its next try; the clock is led there instead of waiting.
 _RETRY = timedelta(minutes=5)
 _TRIES = 8
+_TURNS = 50
 _IDLE, _PATIENCE = 0.02, 5.0  # seconds
 _SEAL_PIECE = 5000
 _FACT_SOURCE = "示范镇台账(虚构)"
@@ -201,6 +203,15 @@ def _lead_to_retry(scene: Scene) -> None:
 
 def _given_up() -> Unavailable:
     return Unavailable("The demonstration could not be finished. `xinqiao doctor` says what is missing here.")
+
+
+def let_clocks_run(scene: Scene) -> None:
+    """What has come due in these days rings, and what nobody did moves on, as at the start after an outage."""
+    for job in (escalations.tick, clocks.run):
+        for _ in range(_TURNS):
+            with scene.database.begin() as session:
+                if not job(session, now=scene.clock.now()):
+                    break
 
 
 def seal(scene: Scene) -> None:
