@@ -192,3 +192,20 @@ def test_pages_load_nothing_from_elsewhere_and_run_only_our_script(browser, make
         assert not re.search(r"\sstyle=|\son\w+=|<style", page.text)
         for file in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text):
             assert browser.client.get(file).status_code == 200, file
+
+
+def test_what_forms_say_is_in_the_catalogue():
+    from api.web import forms
+    from screening.core.i18n import catalogue
+
+    said = [
+        forms.NEEDED,
+        forms.NOT_OFFERED,
+        forms.TOO_LONG,
+        forms.ODD_CHARACTER,
+        forms.NOT_TOGETHER,
+        forms.NO_DAY,
+        forms.NO_TIME,
+        "You have signed out.",
+    ]
+    assert not [message for message in said if message not in catalogue("zh")]
