@@ -109,6 +109,9 @@ def compute(
     present = on_file(administration, scores)
     scored = present.finding.scored
     sheets = newest_per_row([*earlier, present]) if scored else [present]
+    if present not in sheets:
+        # Paper of an earlier day, keyed after a newer sheet: what it says itself counts all the same.
+        sheets = [*sheets, present]
     prediction = _predict(model, sheets, base_rate) if scored else None
     decision = assign_level([sheet.finding for sheet in sheets], prediction, rules)
     return _row(administration, scores, sheets, prediction, decision, scored, base_rate, model, history, now)
@@ -134,7 +137,8 @@ def level_at(
 
 
 def _predict(model: LiabilityModel, sheets: Sequence[SheetOnFile], base_rate: float) -> Prediction | None:
-    totals = {s.finding.instrument: s.total for s in sheets if s.total is not None and s.finding.counts}
+    newest = newest_per_row(sheets)
+    totals = {s.finding.instrument: s.total for s in newest if s.total is not None and s.finding.counts}
     return predict(model, totals, base_rate=base_rate)
 
 
