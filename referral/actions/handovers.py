@@ -8,7 +8,7 @@ child open the same case and crisis episode as everything else does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -20,11 +20,13 @@ from referral.actions import cases, crises, hotline, notices, plans, referrals, 
 from referral.models.case import Case
 from referral.models.hotline import HandoverRecord, HotlineCall, HotlineLink
 from referral.models.task import Task
+from referral.planning import AreaFinding
 from referral.queries.hotline import handovers_of, live_link, record_of
 from referral.queries.people import People, facility_people, people_of, protected_people
 from referral.queries.plan_facts import plan_facts
 from referral.states import CALL_DANGER, HANDOVER_OUTSIDE, HANDOVER_PAST_THE_SCHOOL
 from referral.terms import (
+    Area,
     CallerAgreement,
     CallerKind,
     CallLevel,
@@ -382,6 +384,9 @@ def _draft(session: Session, actor: Actor, case: Case, child: Child, level: Call
         probability=None,
         now=now,
     )
+    if level is CallLevel.B:
+        # A plan, means, a recent attempt or voices that tell to: what level B is. What else was said stays there.
+        facts = replace(facts, areas=(*facts.areas, AreaFinding(Area.SELF_HARM)))
     draft = plans.decide(facts)
     plans.save_draft(session, actor=actor, case=case, facts=facts, draft=draft, reason="hotline", now=now)
     # The note names the school as its sender: for a protected case the county writes to a clinic itself.

@@ -400,6 +400,7 @@ def look_again(session: Session, *, actor: Actor, call: HotlineCall, now: dateti
         now=now,
         clock="T20_REVIEW",
     )
+    session.flush()
     whom = [task.owner_id, call.operator_id]
     notices.ring(session, task=task, step=task.step + 1, whom=whom, urgent=True, now=now)
 

@@ -42,7 +42,7 @@ class Task(Base):
     case_id: Mapped[UUID | None] = mapped_column(reference("care_case.id"))
     owner_id: Mapped[UUID] = mapped_column(reference("account.id"))
     backup_id: Mapped[UUID | None] = mapped_column(reference("account.id"))
-    clock: Mapped[str | None] = mapped_column(String(8))
+    clock: Mapped[str | None] = mapped_column(String(16))
     opened_at: Mapped[datetime] = mapped_column(Instant)
     due_at: Mapped[datetime] = mapped_column(Instant)
     step: Mapped[int] = mapped_column(default=0)

@@ -1333,7 +1333,7 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("owner_id", sa.Uuid(), nullable=False),
         sa.Column("backup_id", sa.Uuid(), nullable=True),
-        sa.Column("clock", sa.String(length=8), nullable=True),
+        sa.Column("clock", sa.String(length=16), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
