@@ -152,6 +152,8 @@ def _given(purpose: Purpose, child_id: Any, at: Any) -> Exists:
     last = (
         select(func.max(earlier.recorded_at))
         .where(earlier.child_id == child_id, earlier.purpose == purpose, earlier.recorded_at <= at)
+        # Left to itself it would look through everybody's rows: the child's stand two levels up.
+        .correlate_except(earlier)
         .scalar_subquery()
     )
     return exists().where(
