@@ -109,11 +109,10 @@ def compute(
     present = on_file(administration, scores)
     scored = present.finding.scored
     sheets = newest_per_row([*earlier, present]) if scored else [present]
-    if present not in sheets:
-        # Paper of an earlier day, keyed after a newer sheet: what it says itself counts all the same.
-        sheets = [*sheets, present]
     prediction = _predict(model, sheets, base_rate) if scored else None
-    decision = assign_level([sheet.finding for sheet in sheets], prediction, rules)
+    # Paper of an earlier day, keyed after a newer sheet: what it says itself counts all the same.
+    counted = sheets if present in sheets else [*sheets, present]
+    decision = assign_level([sheet.finding for sheet in counted], prediction, rules)
     return _row(administration, scores, sheets, prediction, decision, scored, base_rate, model, history, now)
 
 
@@ -127,18 +126,14 @@ def level_at(
 ) -> Level | None:
     """The level that a stored result would have at another base rate. ``used``: the results of its sheets."""
     sheets = [earlier_sheet(each, each.administration) for each in used]
-    findings = [
-        replace(sheet.finding, grade=result.grade)
-        if sheet.administration_id == str(result.administration_id)
-        else sheet.finding
-        for sheet in sheets
-    ]
+    own = replace(earlier_sheet(result, result.administration).finding, grade=result.grade)
+    others = [s.finding for s in sheets if s.administration_id != str(result.administration_id)]
+    findings = [*others, own]
     return assign_level(findings, _predict(model, sheets, base_rate), rules).level
 
 
 def _predict(model: LiabilityModel, sheets: Sequence[SheetOnFile], base_rate: float) -> Prediction | None:
-    newest = newest_per_row(sheets)
-    totals = {s.finding.instrument: s.total for s in newest if s.total is not None and s.finding.counts}
+    totals = {s.finding.instrument: s.total for s in sheets if s.total is not None and s.finding.counts}
     return predict(model, totals, base_rate=base_rate)
 
 
