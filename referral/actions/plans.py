@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from referral import deadlines
@@ -24,6 +25,7 @@ from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
 from screening.core.calendar import china
 from screening.core.clock import local_day
+from screening.core.db import once
 from screening.core.errors import InvalidInput, PolicyViolation
 
 
@@ -50,14 +52,15 @@ def save_draft(
     now: datetime,
 ) -> PlanVersion:
     """Store a draft as the next version; the one before is superseded."""
-    former = current(session, case=case)
+    last = _last(session, case)
+    former = last if last is not None and last.superseded_at is None else None
     if former is not None:
         _move(session, actor, former, PlanStatus.SUPERSEDED, reason, now)
         former.superseded_at = now
         session.flush()  # the index of the one current version holds within the transaction too
     plan = PlanVersion(
         case_id=case.id,
-        number=_next_number(session, case),
+        number=last.number + 1 if last is not None else 1,
         status=PlanStatus.DRAFTED,
         reason=reason,
         assumed_tier=facts.working_tier,
@@ -82,9 +85,11 @@ def save_draft(
     return plan
 
 
-def _next_number(session: Session, case: Case) -> int:
-    last = session.scalar(select(func.max(PlanVersion.number)).where(PlanVersion.case_id == case.id))
-    return (last or 0) + 1
+def _last(session: Session, case: Case) -> PlanVersion | None:
+    """The version with the highest number; only it can be the current one."""
+    return session.scalars(
+        select(PlanVersion).where(PlanVersion.case_id == case.id).order_by(PlanVersion.number.desc()).limit(1)
+    ).one_or_none()
 
 
 def _actions(draft: PlanDraft, now: datetime) -> list[PlanAction]:
@@ -133,8 +138,10 @@ def _basis(draft: PlanDraft) -> dict[str, Any]:
 
 def _gaps(session: Session, actor: Actor, case: Case, draft: PlanDraft, now: datetime) -> None:
     """Rule R-Q1: what nobody here can give is one line per school and component, not silently dropped."""
+    due = china().closing(china().add_working_days(local_day(now), 10))
     for gap in draft.gaps:
-        tasks.require(
+        require = partial(
+            tasks.require,
             session,
             actor=actor,
             kind=TaskKind.SERVICE_GAP,
@@ -142,10 +149,12 @@ def _gaps(session: Session, actor: Actor, case: Case, draft: PlanDraft, now: dat
             organisation_id=case.organisation_id,
             owner_id=case.backup_id or case.owner_id,
             backup_id=case.owner_id,
-            due_at=china().closing(china().add_working_days(local_day(now), 10)),
+            due_at=due,
             now=now,
             reason=gap.component,
         )
+        # Many children of one file miss the same component.
+        once(session, ("gap", case.organisation_id, gap.component, due), require)
 
 
 def confirm(session: Session, *, actor: Actor, case: Case, plan: PlanVersion, now: datetime) -> None:

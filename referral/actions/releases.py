@@ -16,6 +16,7 @@ from referral.queries.signals import Signal
 from referral.terms import HarmAnswer, ReleaseMode, Urgency
 from screening.core.actor import Actor
 from screening.core.clock import local_day
+from screening.core.db import once
 from screening.models.child import Child
 
 
@@ -32,6 +33,9 @@ def release(
     """Let the referral leave by itself if it may. Returns why it does not: the person's press is awaited."""
     if referral.sent_at is not None:
         return ()
+    agreement = live_agreement(session, facility_id=referral.facility_id, now=now)
+    if agreement is None or agreement.release != ReleaseMode.AT_ONCE.value:
+        return ("no_agreement",)  # then nothing else decides
     missing = missing_for_at_once(facts_of(session, child, referral, signal, now))
     if not missing and not referrals.note_is_fit(session, referral=referral, case=case, now=now):
         # A guardian without a telephone number, say: the sheet is stored all the same, a person completes it.
@@ -66,7 +70,7 @@ def facts_of(
 def live_agreement(session: Session, *, facility_id: UUID | None, now: datetime) -> ChannelAgreement | None:
     """The agreement with a facility that is valid today, the newest if several."""
     today = local_day(now)
-    return session.scalars(
+    valid = (
         select(ChannelAgreement)
         .where(
             ChannelAgreement.facility_id == facility_id,
@@ -75,4 +79,5 @@ def live_agreement(session: Session, *, facility_id: UUID | None, now: datetime)
         )
         .order_by(ChannelAgreement.recorded_at.desc())
         .limit(1)
-    ).one_or_none()
+    )
+    return once(session, ("agreement", facility_id, today), lambda: session.scalars(valid).one_or_none())

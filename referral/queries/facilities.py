@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from referral.models.referral import ChannelAgreement, Facility, Referral
 from referral.routing import Choice, FacilityOption, RoutingFacts, choose_facility
 from referral.terms import Urgency
 from screening.core.clock import age_on, local_day
+from screening.core.db import once
 from screening.models.child import Child
 from screening.models.organisation import Organisation
 from screening.queries.campaigns import district_of
@@ -29,9 +31,8 @@ def choose_for(
     refused: frozenset[UUID] = frozenset(),
 ) -> Choice:
     """The facility for this child by district, age and open slots; ``refused`` are not asked again."""
-    school = session.get_one(Organisation, child.organisation_id)
     facts = RoutingFacts(
-        district=district_of(session, school).path,
+        district=_district(session, child.organisation_id),
         age=age_on(child.birth_date, local_day(now)),
         urgency=urgency,
         today=local_day(now),
@@ -40,8 +41,24 @@ def choose_for(
     return choose_facility(facts, facility_options(session, now=now))
 
 
+def _district(session: Session, organisation_id: UUID) -> str:
+    """The path of the district an organisation stands in."""
+
+    def read() -> str:
+        return district_of(session, session.get_one(Organisation, organisation_id)).path
+
+    return once(session, ("district", organisation_id), read)
+
+
 def facility_options(session: Session, *, now: datetime) -> list[FacilityOption]:
     """Every facility that is known, with the districts that agreed a channel with it and its open slots."""
+    asked = _asked_this_week(session, now)
+    known = once(session, "facilities", lambda: _facilities(session))
+    return [replace(each, open_slots=max(0, each.open_slots - asked.get(each.id, 0))) for each in known]
+
+
+def _facilities(session: Session) -> list[FacilityOption]:
+    """All of them, with every slot of a week."""
     agreements: dict[object, list[tuple[str, ChannelAgreement]]] = {}
     for agreement, path in session.execute(
         select(ChannelAgreement, Organisation.path).join(
@@ -49,7 +66,6 @@ def facility_options(session: Session, *, now: datetime) -> list[FacilityOption]
         )
     ):
         agreements.setdefault(agreement.facility_id, []).append((path, agreement))
-    asked = _asked_this_week(session, now)
     options = []
     for facility, name in session.execute(
         select(Facility, Organisation.name).join(Organisation, Organisation.id == Facility.organisation_id)
@@ -62,7 +78,7 @@ def facility_options(session: Session, *, now: datetime) -> list[FacilityOption]
                 districts=tuple(path for path, _ in known),
                 age_min=facility.age_min,
                 age_max=facility.age_max,
-                open_slots=max(0, facility.weekly_slots - asked.get(facility.organisation_id, 0)),
+                open_slots=facility.weekly_slots,
                 urgencies=_EVERYDAY | ({Urgency.EMERGENCY} if facility.takes_emergencies else set()),
                 agreement_until=max((agreement.valid_to for _, agreement in known), default=None),
             )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from referral.queries.signals import worst_signal
 from referral.terms import Area, ContextFact, HarmAnswer, ReferralStatus, SafetyFact, Sign
 from risk_model import Level
 from screening.core.clock import age_on, local_day
+from screening.core.db import once
 from screening.models.child import Child
 from screening.models.consent import ConsentStatus, Purpose
 from screening.models.result import ResultStatus, ScreenResult
@@ -60,7 +62,7 @@ def plan_facts(
         age=age_on(child.birth_date, local_day(now)),
         interview_done=bool(interview),
         harm_answer=HarmAnswer(child.harm_answer) if child.harm_answer else None,
-        available=_available(session, child, now),
+        available=_available(session, child.organisation_id, local_day(now)),
         consents=_consents(session, child),
         referral_open=referral is not None and referral.sent_at is not None,
         in_care=referral is not None and referral.status in _IN_CARE,
@@ -130,15 +132,11 @@ def _consents(session: Session, child: Child) -> frozenset[str]:
     )
 
 
-def _available(session: Session, child: Child, now: datetime) -> frozenset[str]:
-    """What is on offer at the child's school today."""
-    today = local_day(now)
-    return frozenset(
-        session.scalars(
-            select(ComponentOffer.component).where(
-                ComponentOffer.organisation_id == child.organisation_id,
-                ComponentOffer.valid_from <= today,
-                or_(ComponentOffer.valid_to.is_(None), ComponentOffer.valid_to >= today),
-            )
-        )
+def _available(session: Session, organisation_id: UUID, today: date) -> frozenset[str]:
+    """What is on offer at a school today."""
+    offers = select(ComponentOffer.component).where(
+        ComponentOffer.organisation_id == organisation_id,
+        ComponentOffer.valid_from <= today,
+        or_(ComponentOffer.valid_to.is_(None), ComponentOffer.valid_to >= today),
     )
+    return once(session, ("offers", organisation_id, today), lambda: frozenset(session.scalars(offers)))

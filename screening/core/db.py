@@ -11,12 +11,12 @@ import fcntl
 import heapq
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from itertools import count
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
@@ -26,6 +26,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from screening.core.errors import Unavailable
 from screening.core.sealing import Keyring
+
+T = TypeVar("T")
 
 WRITE_WAIT_SECONDS = 30.0
 STATEMENT_LIMIT_MS = 10_000
@@ -135,6 +137,15 @@ class Database:
         if self._held is not None:
             self._held.close()
             self._held = None
+
+
+def once(session: Session, what: Hashable, read: Callable[[], T]) -> T:
+    """What ``read`` says, asked once per transaction: for places, agreements and the like, which many rows of one
+    piece of work need and none of them changes. ``what`` names it, with everything the answer depends on."""
+    known: dict[Hashable, T] = session.info.setdefault("once", {})
+    if what not in known:
+        known[what] = read()
+    return known[what]
 
 
 def _sessions(engine: Engine, keyring: Keyring) -> sessionmaker[Session]:
