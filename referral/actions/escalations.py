@@ -26,6 +26,7 @@ from screening.models.organisation import Organisation
 PIECE = 200
 MINUTES = (5, 10, 20, 30)
 SHARES = (1.0, 1.5, 2.0)
+HANDOVER_OF_DANGER = timedelta(hours=1)
 
 
 def tick(session: Session, *, now: datetime) -> int:
@@ -43,8 +44,8 @@ def tick(session: Session, *, now: datetime) -> int:
 
 def _ring(session: Session, task: Task, now: datetime) -> None:
     step = task.step + 1
-    urgent = task.kind is TaskKind.CRISIS_ACKNOWLEDGE
-    notices.ring(session, task=task, step=step, whom=_whom(session, task, step, now), urgent=urgent, now=now)
+    whom = _whom(session, task, step, now)
+    notices.ring(session, task=task, step=step, whom=whom, urgent=_is_danger(task), now=now)
     task.step = step
     task.next_ring_at = _next(task, step, now)
     audit.record(
@@ -61,15 +62,21 @@ def _ring(session: Session, task: Task, now: datetime) -> None:
 def _next(task: Task, step: int, now: datetime) -> datetime | None:
     """The next rung after ``now``; rungs that an outage has run past ring once, not one after another."""
     length = task.due_at - task.opened_at
-    danger = task.kind is TaskKind.CRISIS_ACKNOWLEDGE
-    if danger or not length:
+    if task.kind is TaskKind.CRISIS_ACKNOWLEDGE or not length:
         # What is due at once has no share of its time to wait for: it steps by minutes, as danger does.
         steps = [task.opened_at + timedelta(minutes=minutes) for minutes in MINUTES]
     else:
         steps = [task.opened_at + length * share for share in SHARES]
     ahead = next((at for at in steps if at > now), None)
     # Danger keeps ringing until a person presses the button.
-    return now + timedelta(minutes=10) if ahead is None and danger else ahead
+    return now + timedelta(minutes=10) if ahead is None and _is_danger(task) else ahead
+
+
+def _is_danger(task: Task) -> bool:
+    """A crisis that nobody has taken; a hotline's call of level A or B, which has minutes where C has days."""
+    if task.kind is TaskKind.HANDOVER_ACKNOWLEDGE:
+        return task.due_at - task.opened_at <= HANDOVER_OF_DANGER
+    return task.kind is TaskKind.CRISIS_ACKNOWLEDGE
 
 
 def _whom(session: Session, task: Task, step: int, now: datetime) -> list[UUID]:

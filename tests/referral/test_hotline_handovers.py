@@ -321,6 +321,20 @@ def test_a_handover_nobody_has_taken_climbs_step_by_step(world):
         assert sorted(steps) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(("level", "rings"), [(CallLevel.A, True), (CallLevel.B, True), (CallLevel.C, False)])
+def test_danger_that_nobody_has_taken_goes_on_ringing_aloud(world, level, rings):
+    handover_id = world.hand_over(world.ring(level), SCHOOL)
+    for _ in range(4):
+        world.clock.forward(timedelta(days=3))
+        with world.database.begin() as session:
+            escalations.tick(session, now=world.clock.now())
+    task = world.line(TaskKind.HANDOVER_ACKNOWLEDGE, handover_id)
+    assert (task.next_ring_at is not None) is rings
+    with world.database.look() as session:
+        aloud = session.scalars(select(Notice.urgent).where(Notice.task_id == task.id)).all()
+    assert set(aloud) == {rings}
+
+
 def test_once_taken_it_rings_no_more(world):
     handover_id = world.hand_over(world.ring(CallLevel.A), SCHOOL)
     acknowledge(world, handover_id, "counsellor")
