@@ -389,6 +389,7 @@ def test_a_rule_that_says_no_takes_back_the_press_and_keeps_the_words(at, county
     answer = conclude(at, county, pupil, held_at="2026-10-15T09:00")
     assert answer.status_code == 422
     assert "情绪低落两周" in answer.text
+    assert "监护人尚未同意" in answer.text  # what the same press had written down is taken back too
     assert count(county, Assessment) == 0
     assert referral_of(county, pupil).status is ReferralStatus.DRAFT
 
