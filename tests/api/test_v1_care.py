@@ -241,7 +241,7 @@ def test_what_must_not_stand_on_the_note_stops_the_press(call, case_id, database
     body = TALK | {"words": WORDS | {"observed": "留守儿童,模型概率 35%"}, "send": True}
     answer = call("POST", f"/cases/{case_id}/assessments", body=body)
     assert answer.status_code == 422
-    assert "35" not in answer.text
+    assert "35" not in answer.json()["detail"]
     assert (count(database, Assessment), the(database, Referral).status) == (0, ReferralStatus.DRAFT)
 
 

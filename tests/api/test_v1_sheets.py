@@ -119,7 +119,7 @@ def test_the_alarm_of_a_refused_sheet_rings_once(send, database):
 def test_an_unknown_item_is_named_and_its_value_is_not_repeated(send):
     answer = send(answers("phq9") | {"77": 91827})
     assert answer.json()["errors"] == [{"at": ["body", "answers", "77"], "why": "unknown_item"}]
-    assert "91827" not in answer.text
+    assert "91827" not in answer.json()["detail"]
 
 
 def test_a_sheet_without_consent_is_refused_and_heard(world, send, campaign, database):
