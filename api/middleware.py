@@ -155,7 +155,7 @@ class Limits:
         await self.app(scope, _counted(receive, limit), send)
 
     def _limit(self, scope: Scope) -> int:
-        large = scope["method"] == "POST" and is_below(scope["path"], LARGE_PATHS)
+        large = scope["method"] == "POST" and scope["path"] in LARGE_PATHS
         return self.import_limit if large else self.body_limit
 
 

@@ -201,7 +201,7 @@ def test_another_media_type_is_415_on_every_json_route(client, routes, open_sess
 
 
 def test_an_unknown_field_is_422_on_every_json_route(client, routes, open_session, make_person):
-    headers = open_session(make_person("lin", Role.COUNSELLOR))
+    headers = open_session(make_person("lin", *Role))
     for route in routes:
         if route.takes_json:
             answer = client.request(
@@ -218,7 +218,7 @@ def chunks(total):
 
 
 def test_a_body_too_large_is_413_declared_or_not(client, routes, open_session, make_person):
-    headers = {**open_session(make_person("lin", Role.COUNSELLOR)), "content-type": "application/json"}
+    headers = {**open_session(make_person("lin", *Role)), "content-type": "application/json"}
     for route in routes:
         if route.takes_json:
             declared = client.request(route.method, route.address(), content=b" " * LARGE, headers=headers)
