@@ -75,14 +75,14 @@ class Drill:
 
 
 def make(settings: Settings, clock: Clock, *, to: Path | None = None, owner_url: str | None = None) -> Made:
-    """Make one backup; ``to`` is a file or a directory. Raises a refusal in words; then there is no file.
+    """Make one backup; ``to`` is a new file or a directory. Raises a refusal in words; then there is no file.
 
     Runs beside a running service. The working copy stands in the home, which is as closed as the database itself.
     """
     began = time.monotonic()
     home.open_home(settings, hold=False).close()  # refuses a missing, empty, older or newer database in words
     keyring = read_keys(settings.keys_file)
-    target = target_of(to or settings.backup_to or Path.cwd(), clock.now())
+    target = target_of(settings, to, clock.now())
     with room(settings.home, ".backup-") as place:
         payload = place / "payload"
         engine = make_url(settings.database_url).get_backend_name()
@@ -104,10 +104,12 @@ def make(settings: Settings, clock: Clock, *, to: Path | None = None, owner_url:
     return Made(target, manifest, time.monotonic() - began)
 
 
-def target_of(to: Path, now: datetime) -> Path:
-    """The file to write: ``to`` itself, or a name with the instant in the directory ``to``."""
-    place = to.absolute()
-    return place / f"{PREFIX}{now.astimezone(UTC):{STAMP}}{SUFFIX}" if place.is_dir() else place
+def target_of(settings: Settings, to: Path | None, now: datetime) -> Path:
+    """The file to write: ``to`` itself, or a name with the instant in a directory: ``to``, the set one, this one."""
+    name = f"{PREFIX}{now.astimezone(UTC):{STAMP}}{SUFFIX}"
+    if to is None:
+        return (settings.backup_to or Path.cwd()) / name
+    return to.absolute() / name if to.is_dir() else to.absolute()
 
 
 def database_file(settings: Settings) -> Path:

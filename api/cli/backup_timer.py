@@ -53,7 +53,7 @@ class BackupClock:
     def make(self) -> None:
         """Make one and remove what need not stay. Raises nothing: the next one is tried all the same."""
         try:
-            backup.make(self._settings, self._clock, to=self._directory)
+            backup.make(self._settings, self._clock)
             thin(self._directory, keep=self._settings.backup_keep, today=local_day(self._clock.now()))
         except Exception as error:
             # Kind and place only, as everywhere: an exception may hold more than a log should.
