@@ -161,7 +161,7 @@ async def get_page_actor(request: Request, signed_in: Annotated[SignedIn, Depend
 async def _check_form_token(request: Request, signed_in: SignedIn) -> None:
     sent: object = request.headers.get("x-csrf-token")
     if sent is None:
-        form = await request.form(max_files=1, max_fields=100)
+        form = await request.form(max_files=1, max_fields=200)
         sent = form.get("csrf_token")
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     if not isinstance(sent, str) or not gatekeeper.is_form_token(signed_in.session_id, sent):

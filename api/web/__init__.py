@@ -5,7 +5,19 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from api.web.pages import error_page
-from api.web.routes import cases, crises, plans, referrals, sending, session, talks, today
+from api.web.routes import (
+    administrations,
+    campaigns,
+    cases,
+    crises,
+    imports,
+    plans,
+    referrals,
+    sending,
+    session,
+    talks,
+    today,
+)
 
 __all__ = ["OPEN", "error_page", "routers"]
 
@@ -16,4 +28,5 @@ OPEN: frozenset[tuple[str, str]] = session.OPEN
 def routers() -> list[APIRouter]:
     """What the app includes: routers behind :func:`api.deps.get_page_actor`, except those of ``OPEN``."""
     school = [cases.router, talks.router, plans.router, sending.router]
-    return [session.way_in, session.own, today.router, *school, crises.router, referrals.router]
+    sheets = [imports.router, campaigns.router, administrations.router]
+    return [session.way_in, session.own, today.router, *school, crises.router, referrals.router, *sheets]

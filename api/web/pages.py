@@ -21,6 +21,7 @@ from api.auth.gatekeeper import SignedIn
 from api.deps import csp_nonce, form_token
 from api.errors import TITLES, Problem
 from api.web.presenters import dates, words
+from screening.access import May, may
 from screening.core.i18n import DEFAULT_LOCALE, LOCALES, translate
 from screening.models.account import Account
 
@@ -89,6 +90,9 @@ def render(
             here=_here(request),
             me=_name(session, signed_in),
             signed_in=signed_in is not None,
+            reads_cases=_may(signed_in, May.READ_CASES),
+            reads_campaigns=_may(signed_in, May.READ_CAMPAIGNS),
+            imports_files=_may(signed_in, May.IMPORT),
             word=partial(words.word, locale=locale),
             moment=partial(dates.moment, locale=locale),
             day=partial(dates.day, locale=locale),
@@ -109,6 +113,10 @@ def _name(session: Session | None, signed_in: SignedIn | None) -> str | None:
         return None
     account = session.get(Account, signed_in.account_id)
     return account.name if account else None
+
+
+def _may(signed_in: SignedIn | None, what: May) -> bool:
+    return signed_in is not None and may(signed_in.actor, what)
 
 
 def go(path: str) -> Response:

@@ -22,6 +22,13 @@ def get_batch(session: Session, *, actor: Actor, batch_id: UUID) -> ImportBatch:
     return batch
 
 
+def list_batches(session: Session, *, actor: Actor, limit: int = 30) -> Sequence[ImportBatch]:
+    """What was uploaded in the actor's places, the newest first."""
+    return session.scalars(
+        batches_visible_to(actor).order_by(ImportBatch.uploaded_at.desc(), ImportBatch.id).limit(limit)
+    ).all()
+
+
 def find_batch(session: Session, *, campaign_id: UUID, sha256: bytes) -> ImportBatch | None:
     """The batch with this very content, if it was uploaded to this campaign before."""
     return session.scalars(
@@ -72,3 +79,11 @@ def count_rows(session: Session, *, batch_id: UUID, sheet: str | None = None) ->
 def sightings_of(session: Session, *, batch_id: UUID) -> Sequence[CriticalSighting]:
     """Critical answers that this batch was the first to show."""
     return session.scalars(select(CriticalSighting).where(CriticalSighting.batch_id == batch_id)).all()
+
+
+def children_of_batch(session: Session, *, batch_id: UUID) -> set[UUID]:
+    """The children whose rows of a batch have been written."""
+    rows = session.scalars(
+        select(ImportRow.child_id).where(ImportRow.batch_id == batch_id, ImportRow.child_id.is_not(None))
+    )
+    return {child_id for child_id in rows if child_id is not None}

@@ -55,6 +55,11 @@ FILES = frozenset(
 AT_FACILITY = frozenset(
     {TaskKind.REFERRAL_ANSWER, TaskKind.APPOINTMENT, TaskKind.ATTENDANCE_CHECK, TaskKind.RETURN_NOTE}
 )
+# Their subject is the uploaded file.
+OF_A_FILE = frozenset(
+    {TaskKind.BATCH_COMMIT, TaskKind.REFUSED_ROWS, TaskKind.FILE_ALARM, TaskKind.UNKNOWN_CHILD_ALARM}
+)
+OF_A_SHEET = frozenset({TaskKind.RETEST, TaskKind.MAKE_UP})
 # Asked within the talk itself: not a second thing to do.
 WITHIN_THE_TALK = frozenset({TaskKind.GUARDIAN_HARM_QUESTION})
 # These lines are the machine's own until their limit has passed.
@@ -177,13 +182,25 @@ def _row(group: list[TaskLine], actor: Actor, now: datetime, locale: str) -> Row
 
 
 def where(line: TaskLine, actor: Actor) -> str:
-    """The page on which the task is done: the case, the referral, or the task by itself."""
+    """The page on which the task is done: the case, the referral, the file, or the task by itself."""
     task = line.task
+    elsewhere = _file_or_sheet(task, actor)
+    if elsewhere is not None:
+        return elsewhere
     if task.kind in AT_FACILITY and may(actor, May.ANSWER_REFERRAL):
         return f"/referrals/{task.subject_id}"
     if task.case_id and line.child is not None and may(actor, May.READ_CASES):
         return f"/cases/{task.case_id}"
     return f"/tasks/{task.id}"
+
+
+def _file_or_sheet(task: Task, actor: Actor) -> str | None:
+    """An uploaded file, or the child's sheets where one is to be done again and no case is open."""
+    if task.kind in OF_A_FILE and may(actor, May.IMPORT):
+        return f"/imports/{task.subject_id}"
+    if task.kind in OF_A_SHEET and task.child_id and task.case_id is None and may(actor, May.RECORD_SHEET):
+        return f"/campaigns/child/{task.child_id}"
+    return None
 
 
 def class_of(line: TaskLine, today: date, locale: str) -> str:
@@ -288,6 +305,9 @@ def bells(
 
 
 def _of_task(task: Task, actor: Actor) -> str:
+    elsewhere = _file_or_sheet(task, actor)
+    if elsewhere is not None:
+        return elsewhere
     if task.kind in AT_FACILITY and may(actor, May.ANSWER_REFERRAL):
         return f"/referrals/{task.subject_id}"
     return f"/cases/{task.case_id}" if task.case_id and may(actor, May.READ_CASES) else f"/tasks/{task.id}"
