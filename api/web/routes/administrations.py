@@ -192,7 +192,7 @@ def _sheet(
         request,
         "administrations/sheet.html",
         session=session,
-        status=200 if form is None else 422 if form.errors or refused is None else 409,
+        status=_status(form, refused),
         campaign=entry.campaign,
         line=line,
         place=of_campaign.place(entry, local_day(now), locale),
@@ -213,6 +213,13 @@ def _sheet(
         rang=present.instruction(grade, locale) if grade in present.TALKS else "",
         duty=_duty(session, entry, now),
     )
+
+
+def _status(form: Form | None, refused: DomainError | None) -> int:
+    """A wrong field is 422; a right sheet at the wrong moment 409."""
+    if form is None:
+        return 200
+    return 422 if refused is None or isinstance(refused, InvalidInput) else 409
 
 
 def _duty(session: Session, entry: RosterEntry, now: datetime) -> str | None:
