@@ -228,6 +228,16 @@ def test_the_number_is_shown_for_a_and_b_after_a_supervisor_has_approved(world):
         world.do(queries.phone_of, call_id)
 
 
+@pytest.mark.parametrize("own", ["operator", "asked"])
+def test_no_supervisor_shows_a_number_to_themselves(world, own):
+    call_id = world.ring(
+        CallLevel.A, by="supervisor" if own == "operator" else "operator", phone="13912345678"
+    )
+    world.do(hotline.ask_phone, call_id, by="supervisor")
+    with pytest.raises(PolicyViolation):
+        world.do(hotline.approve_phone, call_id, by="supervisor")
+
+
 def test_a_caller_who_phones_again_is_recognised_without_reading_the_number(world):
     first, other = world.ring(phone="139-1234-5678"), world.ring(phone="13900000000")
     again = world.ring(phone="139 1234 5678")
