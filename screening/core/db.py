@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -50,10 +51,17 @@ class Base(DeclarativeBase):
 
     def __init__(self, **values: Any) -> None:
         self.id = values.pop("id", None) or uuid4()
+        known = _names(type(self))
         for name, value in values.items():
-            if not hasattr(type(self), name):
+            if name not in known:
                 raise TypeError(f"{type(self).__name__} has no attribute {name}")
             setattr(self, name, value)
+
+
+@cache
+def _names(table: type[Base]) -> frozenset[str]:
+    """What may be given when a row is made."""
+    return frozenset(dir(table))
 
 
 class Lane(IntEnum):

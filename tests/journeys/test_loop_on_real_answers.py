@@ -392,9 +392,10 @@ class Journey:
 
     def when_the_counsellor_has_seen_some_children_and_sends(self) -> None:
         """Four of the two-wave persons and two of the survey, worst first as the list shows them."""
-        chosen = [n for n in self.numbers() if n in self.opened() and self.people.get(n)]
-        persons = [n for n in chosen if n in self.numbers()[: len(self.waves)]]
-        self.sent = [*persons[:4], *[n for n in chosen if n not in persons][:2]]
+        opened, numbers = self.opened(), self.numbers()
+        persons = [n for n in numbers[: len(self.waves)] if n in opened]
+        others = [n for n in numbers[len(self.waves) :] if n in opened and n in self.people]
+        self.sent = [*persons[:4], *others[:2]]
         self.cases = self._cases()
         for number in self.sent:
             answer = self.service.post(
