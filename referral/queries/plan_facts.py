@@ -46,8 +46,12 @@ def plan_facts(
     """The facts behind the next draft. A tier set by a person stands; without one the working tier is assumed."""
     results = newest_results(results_of(session, child_id=child.id))
     interview = _interview(session, case, results)
+    # Of two (a silent facility, and the one asked after it) the living one, as everywhere.
     referral = session.scalars(
-        select(Referral).where(Referral.case_id == case.id, Referral.ended_at.is_(None))
+        select(Referral)
+        .where(Referral.case_id == case.id, Referral.ended_at.is_(None))
+        .order_by(Referral.status == ReferralStatus.EXPIRED_NO_ANSWER, Referral.drafted_at.desc())
+        .limit(1)
     ).one_or_none()
     return PlanFacts(
         working_tier=case.tier or working_tier(grade, level),
