@@ -95,12 +95,14 @@ class ReleaseFacts:
     harm_answer: HarmAnswer | None
     facility_known: bool
     emergency: bool
+    guardian_refused: bool = False
 
 
 def missing_for_triage(facts: ReleaseFacts, *, guardian_told: bool, quota: int) -> tuple[str, ...]:
     """Why a child whom nobody saw in time is not sent for triage by itself (decision 2, step 3)."""
     checks = (
         ("guardian_not_told", not guardian_told),
+        ("guardian_refused", facts.guardian_refused),
         ("no_consent", not facts.consent_given),
         ("doubtful_sheet", facts.doubtful),
         ("hold", facts.held),
@@ -118,6 +120,7 @@ def missing_for_at_once(facts: ReleaseFacts) -> tuple[str, ...]:
         ("agreement_ended", facts.agreement_until is None or facts.agreement_until < facts.today),
         ("weekly_limit", facts.sent_this_week >= facts.weekly_limit),
         ("no_consent", not facts.consent_given),
+        ("guardian_refused", facts.guardian_refused),
         ("doubtful_sheet", facts.doubtful),
         ("hold", facts.held),
         ("harm_block", facts.harm_answer in (HarmAnswer.HOME, HarmAnswer.SCHOOL, HarmAnswer.OTHER)),

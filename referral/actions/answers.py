@@ -14,12 +14,14 @@ from referral.actions.referral_steps import (
     ask_facility,
     ask_school,
     check_facility,
+    end_lines,
     move,
     settle,
 )
 from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.policies import check_answerable
+from referral.states import REFERRAL_TRANSITIONS
 from referral.terms import DeclineReason, NoShowReason, ReferralStatus, TaskKind
 from screening import access
 from screening.access import May
@@ -43,7 +45,8 @@ def accept(
     check_facility(actor, referral)
     receive(session, actor=actor, referral=referral, now=now)
     move(session, actor, referral, ReferralStatus.ACCEPTED, None, contact, now)
-    settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "accepted", now)
+    for kind in (TaskKind.REFERRAL_ANSWER, TaskKind.REFERRAL_REROUTE):
+        settle(session, actor, kind, referral, "accepted", now)
     _first_wins(session, actor, referral, now)
     due = deadlines.due("T13", referral.urgency, now, china())
     ask_facility(session, actor, case, TaskKind.APPOINTMENT, referral, due, "T13", now)
@@ -87,6 +90,8 @@ def schedule(
     move(session, actor, referral, ReferralStatus.SCHEDULED, None, None, now)
     referral.appointment_at, referral.appointment_place = at, place
     settle(session, actor, TaskKind.APPOINTMENT, referral, "scheduled", now)
+    # A moved appointment is asked about on its own evening, not on the one before.
+    settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "moved", now)
     evening = at.replace(hour=12, minute=0) if at.hour < 12 else at + timedelta(hours=2)
     ask_facility(session, actor, case, TaskKind.ATTENDANCE_CHECK, referral, evening, None, now)
 
@@ -109,10 +114,11 @@ def _first_wins(session: Session, actor: Actor, referral: Referral, now: datetim
     ).all()
     system = Actor.system(on_behalf_of=actor.account_id)
     for other in others:
+        if ReferralStatus.WITHDRAWN not in REFERRAL_TRANSITIONS[other.status]:
+            continue  # the child has been there: nobody takes that back
         move(session, system, other, ReferralStatus.WITHDRAWN, "another_accepted", None, now)
         cases.end_grants(session, actor=system, reason_id=other.id, now=now)
-        for kind in (TaskKind.REFERRAL_ANSWER, TaskKind.REFERRAL_REROUTE, TaskKind.REFERRAL_SEND):
-            settle(session, system, kind, other, "another_accepted", now)
+        end_lines(session, system, other, "another_accepted", now)
 
 
 def ask_more(
@@ -125,7 +131,8 @@ def ask_more(
     receive(session, actor=actor, referral=referral, now=now)
     move(session, actor, referral, ReferralStatus.INFO_REQUESTED, None, question.strip(), now)
     referral.paused_at = now
-    settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "asked", now)
+    for kind in (TaskKind.REFERRAL_ANSWER, TaskKind.REFERRAL_REROUTE):
+        settle(session, actor, kind, referral, "asked", now)
     due = china().closing(china().add_working_days(local_day(now), PAUSE_DAYS))
     ask_school(session, actor, case, TaskKind.REFERRAL_UPDATE, referral.id, due, None, now)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from referral.actions import notices, tasks
@@ -41,7 +42,10 @@ def move(
     """One step of the machine: checked, stored, with its row and its trail."""
     check_transition(REFERRAL_TRANSITIONS, referral.status, to)
     referral.status = to
-    referral.ended_at = None if to in REFERRAL_OPEN else now
+    if to not in REFERRAL_OPEN:
+        referral.ended_at = now
+    elif referral.ended_at is not None and not _another_is_open(session, referral):
+        referral.ended_at = None
     status_row(session, actor, referral, to, reason, remark, now)
     audit.record(
         session,
@@ -52,6 +56,14 @@ def move(
         subject_id=referral.id,
         detail={"status": to.value},
     )
+
+
+def _another_is_open(session: Session, referral: Referral) -> bool:
+    """A further note to a finished referral is read beside the one that goes on, and does not take its place."""
+    others = select(Referral.id).where(
+        Referral.case_id == referral.case_id, Referral.id != referral.id, Referral.ended_at.is_(None)
+    )
+    return session.scalars(others.limit(1)).first() is not None
 
 
 def status_row(
@@ -136,6 +148,17 @@ def settle(
 ) -> None:
     """What a line about this referral asked for has happened."""
     tasks.settle(session, actor=actor, kind=kind, subject_id=referral.id, decision=decision, now=now)
+
+
+def end_lines(session: Session, actor: Actor, referral: Referral, decision: str, now: datetime) -> None:
+    """The referral has ended: nobody is asked for anything about it any more. A missing offer stays one."""
+    kinds = session.scalars(
+        select(Task.kind).where(
+            Task.subject_id == referral.id, Task.done_at.is_(None), Task.kind != TaskKind.SERVICE_GAP
+        )
+    ).all()
+    for kind in kinds:
+        settle(session, actor, kind, referral, decision, now)
 
 
 def ask_answer(session: Session, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:

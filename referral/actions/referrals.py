@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from random import SystemRandom
@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from referral import deadlines, disclosure
 from referral.actions import cases, notices
-from referral.actions.referral_steps import ask_answer, ask_school, move, settle, status_row
+from referral.actions.referral_steps import ask_answer, ask_school, end_lines, move, settle, status_row
 from referral.disclosure import DisclosureProblem, NoteContent
 from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.planning import ReferralNeed
-from referral.policies import check_hold, check_sendable
+from referral.policies import BEFORE_SENDING, check_hold, check_sendable
 from referral.queries.facilities import choose_for
 from referral.queries.notes import note_inputs
 from referral.terms import (
@@ -61,6 +61,13 @@ def find_open(session: Session, *, case_id: UUID) -> Referral | None:
         .order_by(Referral.status == ReferralStatus.EXPIRED_NO_ANSWER, Referral.drafted_at.desc())
         .limit(1)
     ).one_or_none()
+
+
+def all_open(session: Session, *, case_id: UUID) -> Sequence[Referral]:
+    """Every open referral of a case."""
+    return session.scalars(
+        select(Referral).where(Referral.case_id == case_id, Referral.ended_at.is_(None))
+    ).all()
 
 
 def draft_or_update(
@@ -253,10 +260,16 @@ def consent_stands(session: Session, *, child: Child) -> bool:
 
 def ask_guardian(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
     """待监护人同意: somebody has to ask, by a day."""
-    if referral.status is ReferralStatus.DRAFT:
-        move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
+    _await_guardian(session, actor, referral, now)
     due = deadlines.due("T11", referral.urgency, now, china())
     ask_school(session, actor, case, TaskKind.GUARDIAN_AGREEMENT, referral.id, due, "T11", now)
+
+
+def _await_guardian(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:
+    """Somebody asks: for the first time, or again after a refusal (the second talk)."""
+    if referral.status in (ReferralStatus.DRAFT, ReferralStatus.GUARDIAN_REFUSED):
+        move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
+        settle(session, actor, TaskKind.GUARDIAN_SECOND_TALK, referral, "held", now)
 
 
 def withdraw(session: Session, *, actor: Actor, referral: Referral, reason: str, now: datetime) -> None:
@@ -264,13 +277,7 @@ def withdraw(session: Session, *, actor: Actor, referral: Referral, reason: str,
     access.check_may(actor, May.SEND_REFERRAL)
     move(session, actor, referral, ReferralStatus.WITHDRAWN, reason, None, now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
-    for kind in (
-        TaskKind.REFERRAL_SEND,
-        TaskKind.REFERRAL_ANSWER,
-        TaskKind.NOTE_OVERDUE,
-        TaskKind.APPOINTMENT,
-    ):
-        settle(session, actor, kind, referral, "withdrawn", now)
+    end_lines(session, actor, referral, "withdrawn", now)
 
 
 def tell_guardian(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
@@ -303,6 +310,8 @@ def hold(
 ) -> None:
     """Nothing leaves by itself until a day: at most five working days, with a reason; again only by the lead."""
     access.check_may(actor, May.SEND_REFERRAL)
+    if referral.status not in BEFORE_SENDING:
+        raise PolicyViolation("This referral has already left.")
     check_hold(
         until=until,
         latest=china().add_working_days(local_day(now), 5),
@@ -338,8 +347,7 @@ def guardian_answered(
     """The guardian has been told of this referral and has answered; the consent itself is its own record."""
     access.check_may(actor, May.SEND_REFERRAL)
     tell_guardian(session, actor=actor, referral=referral, now=now)
-    if referral.status is ReferralStatus.DRAFT:
-        move(session, actor, referral, ReferralStatus.AWAITING_GUARDIAN, None, None, now)
+    _await_guardian(session, actor, referral, now)
     to = ReferralStatus.READY if agreed else ReferralStatus.GUARDIAN_REFUSED
     move(session, actor, referral, to, refusal.value if refusal else None, None, now)
     settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "agreed" if agreed else "refused", now)
@@ -382,6 +390,14 @@ def send(
     _leave(session, actor, case, child, referral, now)
 
 
+_UNTIL_SENT = (
+    TaskKind.REFERRAL_SEND,
+    TaskKind.REFERRAL_HOLD,
+    TaskKind.GUARDIAN_AGREEMENT,
+    TaskKind.GUARDIAN_SECOND_TALK,
+)
+
+
 def _leave(
     session: Session, actor: Actor, case: Case, child: Child, referral: Referral, now: datetime
 ) -> None:
@@ -414,8 +430,8 @@ def _leave(
         subject_id=referral.id,
         detail={"basis": referral.legal_basis, "kind": referral.kind.value},
     )
-    settle(session, actor, TaskKind.REFERRAL_SEND, referral, "sent", now)
-    settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "sent", now)
+    for kind in _UNTIL_SENT:
+        settle(session, actor, kind, referral, "sent", now)
     ask_answer(session, actor, case, referral, now)
 
 
@@ -428,7 +444,8 @@ def leave_by_itself(
         raise PolicyViolation("There is no consent to give data to a facility.")
     referral.kind = ReferralKind.TRIAGE_REQUEST
     referral.legal_basis, referral.consent_id = CONSENT_BASIS, consent.id
-    move(session, actor, referral, ReferralStatus.READY, "at_once", None, now)
+    if referral.status is not ReferralStatus.READY:
+        move(session, actor, referral, ReferralStatus.READY, "at_once", None, now)
     _leave(session, actor, case, child, referral, now)
 
 
@@ -461,8 +478,9 @@ def acknowledge(session: Session, *, actor: Actor, case: Case, referral: Referra
         if note.read_at is None:
             note.read_at, note.read_by = now, actor.account_id
     settle(session, actor, TaskKind.RETURN_NOTE_READ, referral, "read", now)
-    due = deadlines.due("T16_UPDATE", referral.urgency, now, china())
-    ask_school(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T16", now)
+    if case.closed_at is None:
+        due = deadlines.due("T16_UPDATE", referral.urgency, now, china())
+        ask_school(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T16", now)
 
 
 def complete(
@@ -480,3 +498,4 @@ def complete(
         raise PolicyViolation("Review the plan first: the return note has not been worked into it.")
     move(session, actor, referral, ReferralStatus.COMPLETED, None, None, now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
+    end_lines(session, actor, referral, "completed", now)

@@ -13,7 +13,7 @@ from referral.models.case import Case
 from referral.models.referral import ChannelAgreement, Referral
 from referral.policies import ReleaseFacts, is_held, missing_for_at_once
 from referral.queries.signals import Signal
-from referral.terms import HarmAnswer, ReleaseMode, Urgency
+from referral.terms import HarmAnswer, ReferralStatus, ReleaseMode, Urgency
 from screening.core.actor import Actor
 from screening.core.clock import local_day
 from screening.core.db import once
@@ -64,6 +64,7 @@ def facts_of(
         harm_answer=HarmAnswer(child.harm_answer) if child.harm_answer else None,
         facility_known=referral.facility_id is not None,
         emergency=referral.urgency is Urgency.EMERGENCY,
+        guardian_refused=referral.status is ReferralStatus.GUARDIAN_REFUSED,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from referral.actions import cases, referrals
-from referral.actions.referral_steps import move, settle
+from referral.actions.referral_steps import end_lines, move, settle
 from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.queries.facilities import choose_for
@@ -55,6 +55,7 @@ def reroute(
     if not in_parallel:
         move(session, actor, referral, ReferralStatus.REROUTED, None, None, now)
         cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
+        end_lines(session, actor, referral, "rerouted", now)
     session.flush()
     return referrals.new_draft(
         session,
@@ -70,6 +71,8 @@ def reroute(
 
 def _asked(session: Session, case: Case) -> set[UUID]:
     rows = session.scalars(
-        select(Referral.facility_id).where(Referral.case_id == case.id, Referral.sent_at.is_not(None))
+        select(Referral.facility_id).where(
+            Referral.case_id == case.id, or_(Referral.sent_at.is_not(None), Referral.ended_at.is_(None))
+        )
     )
     return {row for row in rows if row is not None}
