@@ -73,6 +73,8 @@ def conclude(
 ) -> Concluded:
     """Record the talk and all that follows from it in one transaction."""
     access.check_may(actor, May.ASSESS)
+    if case.closed_at is not None:
+        raise PolicyViolation("The case is closed.")
     _check(assessment, now)
     row = _record(session, actor, case, child, assessment, now)
     cases.talks_held(session, actor=actor, case=case, decision="held", now=now)
@@ -147,12 +149,12 @@ def _record(
 
 def _screen_out(session: Session, actor: Actor, case: Case, assessment: AssessmentIn, now: datetime) -> None:
     """排除: nothing further is needed. What was drafted is withdrawn, the case closes with its reason."""
-    referral = referrals.find_open(session, case_id=case.id)
-    if referral is not None and referral.sent_at is not None:
+    open_referrals = referrals.all_open(session, case_id=case.id)
+    if any(referral.sent_at is not None for referral in open_referrals):
         raise PolicyViolation("The referral is with the facility. Withdraw it or wait for its answer first.")
     if crises.find_open(session, case_id=case.id) is not None:
         raise PolicyViolation("A crisis is open. It ends by two people standing it down, not by this form.")
-    if referral is not None:
+    for referral in open_referrals:
         referrals.withdraw(session, actor=actor, referral=referral, reason="screened_out", now=now)
     cases.close(
         session,

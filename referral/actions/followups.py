@@ -90,6 +90,14 @@ def miss(
     _settle(session, actor, case, follow_up, now)
 
 
+def cancel(session: Session, *, actor: Actor, case: Case, reason: str, now: datetime) -> None:
+    """The case ends: contacts that were still to come are not made. The case settles their lines."""
+    coming = select(FollowUp).where(FollowUp.case_id == case.id, FollowUp.status == FollowUpStatus.DUE)
+    for follow_up in session.scalars(coming).all():
+        follow_up.status = FollowUpStatus.CANCELLED
+        _changed(session, actor, follow_up, FollowUpStatus.CANCELLED, reason, now)
+
+
 def _settle(session: Session, actor: Actor, case: Case, follow_up: FollowUp, now: datetime) -> None:
     tasks.settle(
         session,

@@ -217,7 +217,9 @@ def require_confirmation(session: Session, *, actor: Actor, case: Case, tier: Ti
 
 
 def make_review_due(session: Session, *, actor: Actor, case: Case, reason: str, now: datetime) -> None:
-    """Something new has come: the current version has to be looked at again."""
+    """Something new has come: the current version has to be looked at again. A closed case has no plan to review."""
+    if case.closed_at is not None:
+        return
     plan = current(session, case=case)
     if plan is not None and plan.status is not PlanStatus.REVIEW_DUE:
         _move(session, actor, plan, PlanStatus.REVIEW_DUE, reason, now)
@@ -237,6 +239,8 @@ def revise(
 ) -> PlanVersion:
     """The next version after a review, confirmed by the person who reviewed. ``keep``: components ticked, or all."""
     access.check_may(actor, May.CONFIRM_PLAN)
+    if case.closed_at is not None:
+        raise PolicyViolation("The case is closed.")
     if not reason.strip():
         raise InvalidInput("Say why the plan is changed, or why it stays.")
     plan = save_draft(
