@@ -97,6 +97,7 @@ def _ring(
 def take(session: Session, *, actor: Actor, case: Case, episode: CrisisEpisode, now: datetime) -> None:
     """我来处理: a named adult has it. The first press counts; the next ones read who did."""
     access.check_may(actor, May.HANDLE_CRISIS)
+    _hold(session, episode)
     if episode.taken_at is not None:
         return
     episode.taken_at, episode.taken_by = now, actor.account_id
@@ -124,6 +125,11 @@ def take(session: Session, *, actor: Actor, case: Case, episode: CrisisEpisode, 
             child_id=case.child_id,
             case_id=case.id,
         )
+
+
+def _hold(session: Session, episode: CrisisEpisode) -> None:
+    """Of many who press at once the second waits, and then sees what the first has done (requirement RL5)."""
+    session.refresh(episode, with_for_update=True)
 
 
 def _asked(episode: CrisisEpisode) -> tuple[tuple[TaskKind, str, UUID], ...]:
@@ -188,6 +194,9 @@ def stand_down(
 ) -> None:
     """解除, by two people: the one who took it and the lead who signs here, when every guard holds. Raises :class:`PolicyViolation` naming what is missing."""
     access.check_may(actor, May.STAND_DOWN)
+    _hold(session, episode)
+    if episode.stood_down_at is not None:
+        raise PolicyViolation("The episode has been stood down.")
     followups.schedule(
         session, actor=actor, case=case, template=FollowUpTemplate.CRISIS, day0=local_day(now), now=now
     )
