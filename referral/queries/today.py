@@ -20,6 +20,7 @@ from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
 from screening.core.errors import NotFound
 from screening.models.child import Child
+from screening.models.import_batch import ImportBatch
 
 # Red strip first, then what somebody has to see or phone today, then the rest.
 URGENT = frozenset({TaskKind.CRISIS_ACKNOWLEDGE, TaskKind.CRISIS_STEP, TaskKind.SAME_DAY_TALK})
@@ -89,6 +90,16 @@ def get_task(session: Session, *, actor: Actor, task_id: UUID) -> Task:
     if task is None:
         raise NotFound
     return task
+
+
+def alarm_is_open(session: Session, *, batch: ImportBatch) -> bool:
+    """Whether somebody still has to answer an alarm of a file that was found through a scope."""
+    open_ones = select(Task.id).where(
+        Task.subject_id == batch.id,
+        Task.kind.in_([TaskKind.FILE_ALARM, TaskKind.UNKNOWN_CHILD_ALARM]),
+        Task.done_at.is_(None),
+    )
+    return session.scalars(open_ones.limit(1)).first() is not None
 
 
 def _lines(session: Session, actor: Actor, rows: Sequence[Task]) -> list[TaskLine]:

@@ -135,6 +135,18 @@ def test_a_row_of_an_unknown_child_that_asks_for_help_stands_first(at, campaign)
     assert "13800000001" in said
 
 
+def test_an_alarm_that_is_settled_stands_no_longer_first(at, world, campaign):
+    """The child comes in with the file itself: once the rows are stored it is known, and its own work is open."""
+    browser = at("entry_clerk")
+    data = book([consented(1)], [row(1, (9, *(0,) * 7, 3))])
+    path = upload(browser, campaign, data).headers["location"]
+    assert "First this: somebody may need help now" in words(browser.open(path).text)
+    commit(browser, world, path, rows="good")
+    said = words(browser.open(path).text)
+    assert "First this" not in said
+    assert "this has been settled" in said
+
+
 def test_a_clerk_is_told_of_no_talk_no_level_and_no_case(at, world, campaign):
     browser = at("entry_clerk")
     path = upload(browser, campaign, book([consented(1)], [row(1, (3,) * 9)])).headers["location"]

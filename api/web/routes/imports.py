@@ -18,7 +18,8 @@ from api.web.presenters import campaigns as of_campaign
 from api.web.presenters import imports as present
 from api.web.presenters import words
 from referral import intake
-from referral.queries.today import TaskLine, list_tasks
+from referral.queries.today import TaskLine, alarm_is_open, list_tasks
+from referral.terms import TaskKind
 from screening.access import May, check_may_at, may, places
 from screening.actions.imports import XLSX
 from screening.core import audit
@@ -157,7 +158,8 @@ def show_batch(
         owner=names_of(session, {batch.uploaded_by}).get(batch.uploaded_by, "—"),
         duty=duty_phone(session, organisation=organisation_of(session, batch.organisation_id), at=now),
         own=[(line.task, words.word(line.task.kind, locale)) for line in own],
-        due=min((line.task.due_at for line in own), default=None),
+        due=next((line.task.due_at for line in own if line.task.kind is TaskKind.BATCH_COMMIT), None),
+        alarm_open=not writing and alarm_is_open(session, batch=batch),
         again=again is not None,
         follows=follows,
         refused_rows=refused,
