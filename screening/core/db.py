@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from screening.core.errors import Unavailable
 from screening.core.sealing import Keyring
@@ -35,7 +36,8 @@ STATEMENT_LIMIT_MS = 10_000
 
 
 class Base(DeclarativeBase):
-    """Every table. Ids are random and known before the row is stored, so that cells can be bound to them."""
+    """Every table. Ids are random and known before the row is stored, so that cells can be bound to them; plain
+    defaults are there before it is stored as well, so that nothing depends on when it is written out."""
 
     metadata = MetaData(
         naming_convention={
@@ -52,7 +54,7 @@ class Base(DeclarativeBase):
     def __init__(self, **values: Any) -> None:
         self.id = values.pop("id", None) or uuid4()
         known = _names(type(self))
-        for name, value in values.items():
+        for name, value in {**_defaults(type(self)), **values}.items():
             if name not in known:
                 raise TypeError(f"{type(self).__name__} has no attribute {name}")
             setattr(self, name, value)
@@ -62,6 +64,18 @@ class Base(DeclarativeBase):
 def _names(table: type[Base]) -> frozenset[str]:
     """What may be given when a row is made."""
     return frozenset(dir(table))
+
+
+@cache
+def _defaults(table: type[Base]) -> dict[str, Any]:
+    """Defaults that are plain values. The version counter is left to SQLAlchemy, which counts it itself."""
+    mapper = inspect(table)
+    return {
+        attribute.key: column.default.arg
+        for attribute in mapper.column_attrs
+        for column in attribute.columns
+        if isinstance(column.default, ScalarElementColumnDefault) and column is not mapper.version_id_col
+    }
 
 
 class Lane(IntEnum):

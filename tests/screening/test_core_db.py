@@ -177,6 +177,12 @@ def test_an_id_is_known_before_the_row_is_stored():
     assert SignInSession(id=own).id == own
 
 
+def test_a_plain_default_is_there_before_the_row_is_stored_and_a_given_value_wins():
+    account = Account(username="lin", must_change_password=True)
+    assert (account.locale, account.failures, account.must_change_password) == ("zh", 0, True)
+    assert account.disabled_at is None
+
+
 # --- SQLite ------------------------------------------------------------------------------------------------
 
 
