@@ -92,7 +92,6 @@ ONLY_WHILE: dict[str, tuple[str, ...]] = {
     "referral_send": UNSENT,
     "referral_hold": UNSENT,
     "guardian_agreement": UNSENT,
-    "guardian_contact": UNSENT,
     "guardian_second_talk": ("guardian_refused",),
     "referral_answer": ("sent", "received"),
     "referral_reroute": ("declined", "expired_no_answer", "received"),
