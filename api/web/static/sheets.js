@@ -8,6 +8,7 @@
   const shown = form.querySelector("[data-answered]");
   const radios = (item) => [...item.querySelectorAll("input[type=radio]")];
   const field = (item) => item.querySelector("input.number");
+  const touched = new WeakSet();
   const chosen = (item) => field(item) ?? radios(item).find((radio) => radio.checked) ?? radios(item)[0];
   const refusal = (item) => item.querySelector("[data-refused]");
   const answered = (item) => chosen(item).value !== "";
@@ -25,6 +26,7 @@
     refusal(item).hidden = Boolean(radio);
     if (!radio) return false;
     radio.checked = true;
+    touched.add(item);
     count();
     return true;
   };
@@ -63,7 +65,21 @@
     }
   });
   form.addEventListener("focusin", mark);
-  form.addEventListener("input", count);
+  form.addEventListener("input", (event) => {
+    const item = event.target.closest("[data-item]");
+    if (item) touched.add(item);
+    count();
+  });
+  // A blank is an answer of its own: one that nobody has keyed is asked about once.
+  const unsure = form.querySelector("[data-unsure]");
+  form.addEventListener("submit", (event) => {
+    const open = items.find((item) => "needed" in item.dataset && !answered(item) && !touched.has(item));
+    if (!open || !unsure.hidden) return;
+    event.preventDefault();
+    event.stopPropagation();
+    unsure.hidden = false;
+    chosen(open).focus();
+  });
   count();
   if (!document.querySelector("[data-focus]")) goTo(0);
   else items.find((item) => item.classList.contains("bad"))?.classList.add("here");
