@@ -27,7 +27,7 @@ from api import migrations
 from api.auth import keys as token_keys
 from api.cli import backup_file, backup_postgresql, home
 from api.cli.backup_file import SUFFIX, BackupReader, BackupRefused, Manifest, flush_directory
-from api.cli.check import Finding, check_all
+from api.cli.check import Finding, broken_files, check_all
 from api.cli.db import damage
 from api.cli.words import _, complain, say, sentence
 from screening.core import audit
@@ -296,7 +296,10 @@ def _look(backup: BackupReader, url: str, keyring: Keyring, began: float) -> Dri
         with database.look() as session:
             verdict = audit.verify(session)
             # As it was then: what has come due since says nothing about the backup.
-            findings = check_all(session, now=manifest.made_at, deep=True)
+            findings = [
+                *check_all(session, now=manifest.made_at),
+                *broken_files(session, manifest.made_at),
+            ]
     finally:
         database.close()
     if verdict.wrong_at is not None:
