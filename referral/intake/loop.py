@@ -52,9 +52,7 @@ class Desk:
             self._hold(ids[start : start + AT_ONCE])
 
     def _hold(self, child_ids: Sequence[UUID]) -> None:
-        held = select(Child).where(Child.id.in_(child_ids)).order_by(Child.id).with_for_update()
-        rows = self._session.scalars(held.execution_options(populate_existing=True))
-        self._children |= {child.id: child for child in rows}
+        self._children |= {child.id: child for child in hold(self._session, child_ids)}
         waiting = select(Task.subject_id).where(
             Task.child_id.in_(child_ids), Task.kind == TaskKind.RETEST, Task.done_at.is_(None)
         )
@@ -71,6 +69,12 @@ class Desk:
             organisation = self._session.get_one(Organisation, organisation_id)
             self._known[organisation_id] = people_of(self._session, organisation=organisation, now=self._now)
         return self._known[organisation_id]
+
+
+def hold(session: Session, child_ids: Iterable[UUID]) -> Sequence[Child]:
+    """Whoever else writes about these children waits until this transaction ends. At most :data:`AT_ONCE` ids."""
+    held = select(Child).where(Child.id.in_(child_ids)).order_by(Child.id).with_for_update()
+    return session.scalars(held.execution_options(populate_existing=True)).all()
 
 
 def follow(

@@ -15,7 +15,7 @@ from instruments import (
     read_critical,
     worst_grade,
 )
-from referral.intake.loop import Desk, answer
+from referral.intake.loop import AT_ONCE, Desk, answer, hold
 from referral.queries.signals import Signal
 from risk_model import Level
 from screening import policies
@@ -56,10 +56,11 @@ def known_sightings(
     session: Session, child_ids: Iterable[UUID]
 ) -> set[tuple[UUID, str, str, date, str, str]]:
     """What has rung already: from an earlier file or refused sheet, or from a sheet that is stored."""
-    ids = list(child_ids)
+    ids = sorted(set(child_ids))
     known: set[tuple[UUID, str, str, date, str, str]] = set()
-    for start in range(0, len(ids), 500):
-        piece = ids[start : start + 500]
+    for start in range(0, len(ids), AT_ONCE):
+        piece = ids[start : start + AT_ONCE]
+        hold(session, piece)  # of two who see the same answer at once, the second finds what the first has seen
         rows = session.scalars(select(CriticalSighting).where(CriticalSighting.child_id.in_(piece)))
         known |= {(s.child_id, s.instrument, s.layout, s.answered_on, s.item, s.grade.value) for s in rows}
         for sheet in graded_sheets(session, child_ids=piece):
