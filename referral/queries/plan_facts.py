@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from instruments import Grade
@@ -23,6 +23,7 @@ from screening.core.clock import age_on, local_day
 from screening.core.db import once
 from screening.models.child import Child
 from screening.models.consent import ConsentStatus, Purpose
+from screening.models.import_batch import CriticalSighting
 from screening.models.result import ResultStatus, ScreenResult
 from screening.queries.campaigns import current_consents
 from screening.queries.children import category_facts
@@ -89,14 +90,19 @@ def current_facts(session: Session, *, case: Case, now: datetime) -> PlanFacts:
 
 
 def _interview(session: Session, case: Case, results: Sequence[ScreenResult]) -> dict[str, Any]:
-    """The last second assessment, if it is newer than the newest result this draft follows."""
+    """The last second assessment, if it is newer than the newest result or sighting this draft follows."""
     last = session.scalars(
         select(Assessment)
         .where(Assessment.case_id == case.id)
         .order_by(Assessment.recorded_at.desc())
         .limit(1)
     ).one_or_none()
-    newest = max((result.computed_at for result in results), default=None)
+    # An answer seen in a refused sheet or a file that waits is as new as a sheet.
+    sighted = session.scalar(
+        select(func.max(CriticalSighting.seen_at)).where(CriticalSighting.child_id == case.child_id)
+    )
+    signs = [*(result.computed_at for result in results), *([sighted] if sighted is not None else [])]
+    newest = max(signs, default=None)
     if last is None or (newest is not None and last.recorded_at < newest):
         return {}
     return {"held": True, **json.loads(last.record or "{}")}

@@ -85,6 +85,31 @@ def test_the_probability_is_still_that_of_the_newest_sheet(county, pupil):
     assert late.result.probability == newest.result.probability
 
 
+# --- a sign after the talk ---------------------------------------------------------------------------------
+
+
+def test_an_answer_seen_in_a_refused_sheet_asks_for_a_referral_although_the_child_was_seen_before(
+    county, pupil
+):
+    county.submit(pupil, "phq9", phq9(total=11))
+    county.assess(pupil, Tier.WATCH)
+    with county.database.begin() as session:
+        referrals.withdraw(
+            session,
+            actor=county.actors["counsellor"],
+            referral=living(county, session, pupil),
+            reason="guardian",
+            now=county.clock.now(),
+        )
+    county.clock.forward(timedelta(hours=1))
+
+    refused = county.submit(pupil, "phq9", {**phq9(3), "1": "?"})
+
+    assert refused.result is None
+    with county.database.begin() as session:
+        assert living(county, session, pupil).status is S.DRAFT
+
+
 # --- a referral --------------------------------------------------------------------------------------------
 
 
