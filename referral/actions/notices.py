@@ -27,7 +27,8 @@ def ring(
         return
     people = list(dict.fromkeys(whom))
     session.add(TaskRing(task_id=task.id, step=step, rung_at=now, told_id=people[0] if people else None))
-    task.step = step
+    # A ring for another reason (step 0) does not make a ladder that has been climbed begin again.
+    task.step = max(task.step or 0, step)
     for account_id in people:
         tell(session, task=task, account_id=account_id, urgent=urgent, now=now)
 
