@@ -63,10 +63,14 @@ FUTURE = "Status rows dated in the future: was the clock set back?"
 
 
 def tasks_that_did_not_ring(session: Session, now: datetime) -> list[Finding]:
-    """7. Each rung of an overdue task has rung once: one row per task and step."""
+    """7. Each rung of an overdue task has rung once: one row per task and step.
+
+    A task may be late when it is asked for (a crisis taken late, the next of several contacts): it has its grace.
+    """
     late = now - RING_GRACE
     silent = select(Task.id).where(
         Task.done_at.is_(None),
+        Task.opened_at < late,
         or_(Task.next_ring_at < late, and_(Task.due_at < late, Task.step == 0, Task.next_ring_at.is_(None))),
     )
     row = exists().where(TaskRing.task_id == Task.id, TaskRing.step == Task.step)

@@ -62,8 +62,8 @@ def _ring(session: Session, task: Task, now: datetime) -> None:
 def _next(task: Task, step: int, now: datetime) -> datetime | None:
     """The next rung after ``now``; rungs that an outage has run past ring once, not one after another."""
     length = task.due_at - task.opened_at
-    if task.kind is TaskKind.CRISIS_ACKNOWLEDGE or not length:
-        # What is due at once has no share of its time to wait for: it steps by minutes, as danger does.
+    if task.kind is TaskKind.CRISIS_ACKNOWLEDGE or length <= timedelta():
+        # What is due at once, or was late when it was asked for, has no share of its time to wait for: it steps by minutes, as danger does.
         steps = [task.opened_at + timedelta(minutes=minutes) for minutes in MINUTES]
     else:
         steps = [task.opened_at + length * share for share in SHARES]

@@ -12,6 +12,7 @@ from referral.actions import (
     assessments,
     clocks,
     crises,
+    escalations,
     followups,
     guardians,
     plans,
@@ -492,3 +493,25 @@ def test_a_crisis_is_stood_down_once(county, pupil):
     county.clock.forward(timedelta(hours=1))
     with pytest.raises(PolicyViolation, match="stood down"):
         stand_down()
+
+
+def test_what_is_late_when_it_is_asked_for_goes_on_ringing(county, pupil):
+    """A crisis taken two hours after it was opened: the step that was due within one rang once and then never."""
+    county.submit(pupil, "asq", of_items("asq", {"1": 1, "5": 1}))
+    county.clock.forward(timedelta(hours=2))
+    with county.database.begin() as session:
+        crises.take(
+            session,
+            actor=county.actors["counsellor"],
+            case=county.case(session, pupil),
+            episode=session.scalars(select(CrisisEpisode)).one(),
+            now=county.clock.now(),
+        )
+        late = session.scalars(select(Task.id).where(Task.clock == "T02")).one()
+    steps = []
+    for minutes in (0, 5, 5, 10, 10):
+        county.clock.forward(timedelta(minutes=minutes))
+        with county.database.begin() as session:
+            escalations.tick(session, now=county.clock.now())
+            steps.append(session.get_one(Task, late).step)
+    assert steps == [1, 2, 3, 4, 5]
