@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from api.app import create_app
@@ -28,9 +30,7 @@ class Service:
     ) -> None:
         self.database, self.clock = database, clock
         self.world: World = make_county(database, clock)
-        keys.create(settings.tokens_file)
-        self.app = create_app(settings, database, clock)
-        self.client = TestClient(self.app, base_url="https://testserver")
+        self.settings = settings
         self.printer = printer or Printer()
         self._signed_in: dict[tuple[str, object], dict[str, str]] = {}
 
@@ -40,13 +40,24 @@ class Service:
             self.database, self.clock, HANDLERS, Tools(self.clock, self.printer), timed=(SEALING, LADDER)
         )
 
+    @cached_property
+    def app(self) -> FastAPI:
+        """Made when the first request is sent; a test of the worker alone does without."""
+        keys.create(self.settings.tokens_file)
+        return create_app(self.settings, self.database, self.clock)
+
+    @cached_property
+    def client(self) -> TestClient:
+        return TestClient(self.app, base_url="https://testserver")
+
     def close(self) -> None:
-        self.app.state.gatekeeper.close()
+        if "app" in self.__dict__:
+            self.app.state.gatekeeper.close()
         self.printer.close()
 
     # --- people --------------------------------------------------------------------------------------------
 
-    def _headers(self, who: str) -> dict[str, str]:
+    def headers(self, who: str) -> dict[str, str]:
         """Signed in, and anew whenever the clock has moved: an access token lives ten minutes."""
         key = (who, self.clock.now())
         if key not in self._signed_in:
@@ -57,7 +68,7 @@ class Service:
 
     def get(self, who: str, path: str) -> Any:
         """What this person is shown."""
-        answer = self.client.get(API + path, headers=self._headers(who))
+        answer = self.client.get(API + path, headers=self.headers(who))
         assert answer.status_code == 200, (path, answer.status_code, answer.text)
         return answer.json() if "json" in answer.headers["content-type"] else answer.content
 
@@ -65,7 +76,7 @@ class Service:
         self, who: str, path: str, body: dict[str, Any] | None = None, *, expect: int | None = None
     ) -> Any:
         """What this person presses."""
-        answer = self.client.post(API + path, headers=self._headers(who), json=body)
+        answer = self.client.post(API + path, headers=self.headers(who), json=body)
         wanted = (200, 201, 204) if expect is None else (expect,)
         assert answer.status_code in wanted, (path, answer.status_code, answer.text)
         return answer.json() if answer.content else None
@@ -76,7 +87,7 @@ class Service:
         """A workbook, as a browser sends it: status and answer."""
         answer = self.client.post(
             f"{API}/imports",
-            headers=self._headers(who),
+            headers=self.headers(who),
             data={"campaign_id": str(campaign_id)},
             files={"file": (name, data)},
         )

@@ -493,7 +493,7 @@ class Journey:
         for line in self.inbox:
             gone = line["child_name"] not in left
             answer = self.service.client.get(
-                f"/api/v1/referrals/{line['id']}", headers=self.service._headers("clinic_intake")
+                f"/api/v1/referrals/{line['id']}", headers=self.service.headers("clinic_intake")
             )
             assert (answer.status_code == 404) is gone
 
