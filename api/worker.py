@@ -5,8 +5,8 @@ writes and the finishing of its message are one transaction. Before that transac
 whoever was so slow that another took the message over writes nothing. So nothing is lost and nothing is done twice
 in effect, wherever the process dies (requirements RL2, RL9, RL15).
 
-Inside ``serve`` and alone as ``work`` the same two threads run: one for messages, one for the clock, so that a slow
-paper never delays the ladder (RL6). The clock's thread also notices a message that hangs and puts a fresh thread in
+Inside ``serve`` and alone as ``work`` the same three threads run: one for messages, one for workbooks alone, one for the
+clock, so that a slow paper delays neither the cases of a large file nor the ladder (RL6). The clock's thread also notices a message that hangs and puts a fresh thread in
 its place.
 """
 
@@ -166,9 +166,9 @@ class Worker:
 
     # --- one step ------------------------------------------------------------------------------------------
 
-    def run_once(self) -> bool:
-        """Take one ready message and work on it. ``False`` when there was none."""
-        claimed = self._claim()
+    def run_once(self, topics: frozenset[str] | None = None) -> bool:
+        """Take one ready message (of ``topics``, else of any kind) and work on it. ``False`` when there was none."""
+        claimed = self._claim(topics)
         if claimed is None:
             return False
         turn = self._turns[threading.get_ident()] = _Turn(claimed)
@@ -199,13 +199,13 @@ class Worker:
                 log.error("timed job %s failed: %s at %s", job.name, type(error).__name__, where(error))
                 self._next[job.name] = now + min(job.every, timedelta(seconds=RETRY_SECONDS))
 
-    def _claim(self) -> Claimed | None:
+    def _claim(self, topics: frozenset[str] | None) -> Claimed | None:
         now = self._clock.now()
         with self._database.look() as session:  # waits for nobody: an idle worker disturbs no writer
-            if not _any_ready(session, now):
+            if not _any_ready(session, now, topics):
                 return None
         with self._database.begin() as session:
-            message = outbox.claim(session, now=now)
+            message = outbox.claim(session, now=now, topics=topics)
             if message is None or message.claim is None:
                 return None
             return Claimed(
@@ -280,13 +280,15 @@ class Worker:
     # --- in threads ----------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Run in two threads of this process until :meth:`stop`."""
+        """Run in threads of this process until :meth:`stop`."""
         self._stopping.clear()
         self._stop_by = None
         self._beat = time.monotonic()
         if self._database.is_sqlite:
             self._free_claims()
         self._start_messages()
+        # The cases of a workbook are not opened behind the papers of the rows before them.
+        self._start(lambda: self._follow_messages(None, BULK_TOPICS), "xinqiao-files")
         self._start(self._follow_clock, "xinqiao-clock")
 
     def wake(self) -> None:
@@ -320,7 +322,7 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether messages and clock are being looked after. A dead worker is an alarm of its own (RL6)."""
-        return len([t for t in self._threads if t.is_alive()]) >= 2 and time.monotonic() - self._beat < 60
+        return len([t for t in self._threads if t.is_alive()]) >= 3 and time.monotonic() - self._beat < 60
 
     def _start_messages(self) -> None:
         self._generation += 1
@@ -332,10 +334,11 @@ class Worker:
         self._threads.append(thread)
         thread.start()
 
-    def _follow_messages(self, generation: int) -> None:
-        while not self._stopping.is_set() and generation == self._generation:
+    def _follow_messages(self, generation: int | None, topics: frozenset[str] | None = None) -> None:
+        """Until stopping, or until a thread of a later generation has taken this one's place."""
+        while not self._stopping.is_set() and generation in (None, self._generation):
             try:
-                if self.run_once():
+                if self.run_once(topics):
                     continue
             except Exception as error:
                 log.error("the worker could not go on: %s at %s", type(error).__name__, where(error))
@@ -388,7 +391,7 @@ def compose(settings: Settings, database: Database, clock: Clock, *, more: Seque
     return Worker(database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, LADDER, CLOCKS, *more))
 
 
-def _any_ready(session: Session, now: datetime) -> bool:
+def _any_ready(session: Session, now: datetime, topics: frozenset[str] | None) -> bool:
     """The condition of ``outbox.claim``, without taking anything."""
     ready = select(OutboxMessage.id).where(
         OutboxMessage.finished_at.is_(None),
@@ -396,6 +399,8 @@ def _any_ready(session: Session, now: datetime) -> bool:
         OutboxMessage.available_at <= now,
         or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until < now),
     )
+    if topics is not None:
+        ready = ready.where(OutboxMessage.topic.in_(topics))
     return session.scalars(ready.limit(1)).first() is not None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -492,6 +493,34 @@ def test_while_the_paper_fails_the_child_is_seen_and_the_referral_is_sent(servic
     assert line["form_no"] == broken.form_no
     service.post("clinic_intake", f"/referrals/{broken.id}/accept", {"contact": "许星河"})
     assert [task.subject_id for task in overdue(service)] == [broken.id]
+
+
+def test_a_slow_paper_does_not_delay_the_cases_of_a_large_file(service):
+    """The first case's paper hangs; the pieces after it are written all the same."""
+    go_on_printing, printing = threading.Event(), threading.Event()
+    usual = service.printer.render
+
+    def slow(template: Any, values: Any) -> Rendered:
+        printing.set()
+        assert go_on_printing.wait(60)
+        return usual(template, values)
+
+    many = {f"child {n}": {"phq9": spread("phq9", 24 if n % PIECE == 0 else 1)} for n in range(3 * PIECE)}
+    batch_id = upload_and_commit(service, workbook(many, service.clock.today()))
+    service.printer.render = slow
+    worker = service.worker()
+    worker.start()
+    try:
+        assert printing.wait(60)
+        deadline = time.monotonic() + 60
+        while service.get("counsellor", f"/imports/{batch_id}")["status"] != "committed":
+            assert time.monotonic() < deadline, "the file waits for the paper"
+            time.sleep(0.05)
+        assert counts(service.database)["cases"] == 3
+        assert counts(service.database)["notes"] == 0
+    finally:
+        go_on_printing.set()
+        assert worker.stop(within=60)
 
 
 # --- several workers ---------------------------------------------------------------------------------------
