@@ -347,7 +347,7 @@ class Loop(RuleBasedStateMachine):
 
     def open_file(self, kid: Kid) -> File:
         if kid.file is None:
-            kid.file = File(self.rows[kid.pupil.id])
+            kid.file = File(self.rows[kid.pupil.id], talk=kid.waits_without_case)
             kid.waits_without_case = False
         return kid.file
 
@@ -416,6 +416,7 @@ class Loop(RuleBasedStateMachine):
             and ref.status != "guardian_refused"
             and kid.share is True
             and not doubtful
+            and (ref.words or not file.seen)
             and ref.urgency != "emergency"
             and kid.harm not in ("home", "school", "other")
             and not self.is_held(ref)
@@ -482,7 +483,7 @@ class Loop(RuleBasedStateMachine):
         done = self.attempt(possible, do)
         if done is None:
             return
-        file.talk = False
+        file.talk, file.seen = False, True
         if harm is not None:
             kid.harm = harm.value
         if tier is None:
@@ -537,6 +538,7 @@ class Loop(RuleBasedStateMachine):
                 return  # nothing in the talk asked for one
             living = self.adopt_referral(session, file)
         self.raise_urgency(session, living)
+        living.words = living.words or (send and living.is_unsent)
         if not send or not living.is_unsent:
             assert not done.sent
         elif kid.share:
@@ -728,7 +730,7 @@ class Loop(RuleBasedStateMachine):
                 with self.database.look() as session:
                     new = self.adopt_referral(session, file)
                 assert new.id == done
-                new.told = ref.told
+                new.told, new.words = ref.told, ref.words
 
     @rule(index=KID)
     def withdraw_consent_to_share(self, index: int) -> None:
@@ -945,7 +947,7 @@ class Loop(RuleBasedStateMachine):
             if file is None or ("county_assessment", file.id) not in before:
                 continue
             for ref in file.refs:
-                if self.fit_for_triage(kid, ref):
+                if self.fit_for_triage(kid, file, ref):
                     fit[ref.place].append(ref)
         for place, waiting in fit.items():
             gone = [ref for ref in waiting if session.get_one(Referral, ref.id).sent_at is not None]
@@ -959,12 +961,13 @@ class Loop(RuleBasedStateMachine):
                 ref.to("sent")
                 self.model.left_unseen.append((place, now))
 
-    def fit_for_triage(self, kid: Kid, ref: Ref) -> bool:
+    def fit_for_triage(self, kid: Kid, file: File, ref: Ref) -> bool:
         return (
             ref.is_unsent
             and ref.status != "guardian_refused"
             and ref.place is not None
             and ref.told
+            and (ref.words or not file.seen)
             and kid.share is True
             and kid.harm not in ("home", "school", "other")
             and not self.is_held(ref)

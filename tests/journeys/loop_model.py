@@ -125,6 +125,7 @@ class Ref:
     held_until: date | None = None
     asked_at: datetime | None = None
     second_asked: bool = False
+    words: bool = False  # the school has written part 2 of the note
     granted: bool = False
 
     @property
@@ -166,6 +167,7 @@ class File:
     plan: str | None = None
     refs: list[Ref] = field(default_factory=list)
     crises: list[Crisis] = field(default_factory=list)
+    seen: bool = False  # somebody has held a talk: what was seen has to stand on the note
     talk: bool = False  # somebody has to see the child
     passed: bool = False  # to the county centre
     unsigned_by: str | None = None
@@ -234,9 +236,9 @@ def _guards(kid: Kid, file: File, ref: Ref, press: str) -> bool:
     if press == "decline":
         return ref.urgency != "emergency"
     if press == "send":
-        return bool(kid.share) and ref.place is not None
+        return bool(kid.share) and ref.place is not None and (ref.words or not file.seen)
     if press == "send_emergency":
-        return ref.urgency == "emergency" and ref.place is not None
+        return ref.urgency == "emergency" and ref.place is not None and (ref.words or not file.seen)
     if press == "complete":
         return file.plan != "review_due"
     if press in ("reroute", "ask_second_too"):
