@@ -76,65 +76,55 @@ class World:
 
 
 class Worlds:
-    """Gives a fresh :class:`World` as often as it is asked; only the newest may be used."""
+    """Gives a fresh :class:`World` as often as it is asked; only the newest may be used.
+
+    One ``Database`` sees them all, what lies behind it is changed: SQLAlchemy keeps what it has compiled by engine,
+    and compiling everything again would take as long as the example.
+    """
 
     def __init__(self, database_url: str, keyring: Keyring, directory: Path) -> None:
-        self._url, self._keyring, self._directory = make_url(database_url), keyring, directory
-        self._open: Database | None = None
-        self._names: list[str] = []
-        with_county = self._begin(database_url)
-        self._county = build(with_county)
-        with_county.close()
-        self._template = self._keep()
+        self._url = make_url(database_url)
+        self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        self._path, self._name = directory / "example.sqlite", unique_name("example")
+        first = Database(database_url, keyring, pool_size=4)
+        self._county = build(first)
+        first.close()
+        self._put_back()
+        address = f"sqlite:///{self._path}" if self._is_sqlite else self._server.url(self._name, APPLICATION)
+        self._database = Database(address, keyring, pool_size=4)
 
     def fresh(self) -> World:
         """The county as it was built, ten o'clock on a Wednesday."""
-        self.close()
-        database = self._open = self._again()
+        self._disconnect()
+        self._put_back()
         county = copy.copy(self._county)
-        county.database, county.clock = database, FixedClock(START)
+        county.database, county.clock = self._database, FixedClock(START)
         county.places, county.actors = dict(county.places), dict(county.actors)
         return World(county)
 
-    def close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-
     def end(self) -> None:
         """Remove what was made beside the database of the test."""
-        self.close()
-        for name in self._names:
-            self._server.drop(name)
+        self._database.close()
+        if not self._is_sqlite:
+            self._server.drop(self._name)
 
     @property
     def _server(self) -> Server:
         return Server(os.environ["XINQIAO_TEST_SERVER"])
 
-    def _begin(self, url: str) -> Database:
-        return Database(url, self._keyring, pool_size=4)
+    def _disconnect(self) -> None:
+        self._database._readers.dispose()
+        self._database.engine.dispose()
 
-    def _keep(self) -> str:
-        """Put the county aside; its name or path."""
-        if self._url.get_backend_name() == "sqlite":
-            aside = self._directory / "county.sqlite"
-            shutil.copyfile(str(self._url.database), aside)
-            return str(aside)
-        return str(self._url.database)
-
-    def _again(self) -> Database:
-        if self._url.get_backend_name() == "sqlite":
-            path = self._directory / "example.sqlite"
-            for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-                name.unlink(missing_ok=True)
-            shutil.copyfile(self._template, path)
-            return self._begin(f"sqlite:///{path}")
-        while self._names:
-            self._server.drop(self._names.pop())
-        name = unique_name("example")
-        self._names.append(name)
-        self._server.create(name, template=self._template)
-        return self._begin(self._server.url(name, APPLICATION))
+    def _put_back(self) -> None:
+        """The database that the county was built in is the template; nobody is connected to it."""
+        if self._is_sqlite:
+            for name in (f"{self._path}-wal", f"{self._path}-shm"):
+                Path(name).unlink(missing_ok=True)
+            shutil.copyfile(str(self._url.database), self._path)
+            return
+        self._server.drop(self._name)
+        self._server.create(self._name, template=str(self._url.database))
 
 
 def build(database: Database) -> County:
