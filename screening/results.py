@@ -152,6 +152,7 @@ def _row(
     stored_scores = {name: _score(value) for name, value in scores.values.items()}
     ids = [sheet.administration_id for sheet in sheets]
     return ScreenResult(
+        administration=administration,
         administration_id=administration.id,
         child_id=administration.child_id,
         campaign_id=administration.campaign_id,

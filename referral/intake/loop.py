@@ -87,17 +87,16 @@ def follow(
 ) -> None:
     """From one result to everything it asks for."""
     child = desk.child(result.child_id)
-    people = desk.people(child)
     if result.history:
-        _history(session, actor, child, people, administration, result, now)
+        _history(session, actor, child, desk, administration, result, now)
         return
     _repeat(session, actor, child, desk, administration, result, now)
     if result.grade is Grade.R:
         due = china().closing(china().add_working_days(local_day(now), 10))
-        _task(session, actor, TaskKind.REVIEW_CRITICAL, result.id, child, people, due, now)
+        _task(session, actor, TaskKind.REVIEW_CRITICAL, result.id, child, desk.people(child), due, now)
     signal = of_result(result)
-    if signal is not None:
-        answer(session, actor, child, people, signal, now)
+    if signal is not None and signal.level is not Level.NONE:
+        answer(session, actor, child, desk.people(child), signal, now)
 
 
 def answer(
@@ -214,7 +213,7 @@ def _history(
     session: Session,
     actor: Actor,
     child: Child,
-    people: People,
+    desk: Desk,
     administration: Administration,
     result: ScreenResult,
     now: datetime,
@@ -222,6 +221,7 @@ def _history(
     """Sheets of long ago open nothing; together they are one owned list (decision 18)."""
     if result.level in (None, Level.NONE) and result.status is ResultStatus.SCORED:
         return
+    people = desk.people(child)
     tasks.require(
         session,
         actor=actor,

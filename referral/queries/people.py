@@ -13,7 +13,7 @@ from screening.core.actor import Role
 from screening.core.clock import local_day
 from screening.core.errors import PolicyViolation
 from screening.models.organisation import AREAS, Organisation
-from screening.queries.accounts import areas_above, holders, on_duty
+from screening.queries.accounts import areas_above, duty_in, holders, on_duty, posts_in
 
 # Domain guide §4: owner → backup (school lead) → principal and county centre → county officer.
 _SCHOOL_CHAIN = (Role.COUNSELLOR, Role.SCHOOL_LEAD, Role.PRINCIPAL)
@@ -40,20 +40,18 @@ class People:
 
 def people_of(session: Session, *, organisation: Organisation, now: datetime) -> People:
     """The chain at a school or an area. Raises :class:`PolicyViolation` when nobody at all could answer."""
-    today = local_day(now)
-    chain: list[UUID] = []
-    for role in _SCHOOL_CHAIN:
-        chain += [a.id for a in holders(session, role=role, organisation_id=organisation.id, today=today)]
     above = areas_above(session, organisation)
     county = next((area.id for area in above if area.kind.value == "county"), None)
-    areas = [area for area in above if area.kind in AREAS]
-    for area in areas:
-        for role in _AREA_CHAIN:
-            chain += [a.id for a in holders(session, role=role, organisation_id=area.id, today=today)]
-    duty = [entry.account_id for entry in on_duty(session, organisation_id=organisation.id, at=now)]
-    duty += [
-        entry.account_id for area in areas for entry in on_duty(session, organisation_id=area.id, at=now)
-    ]
+    areas = [area.id for area in above if area.kind in AREAS]
+    places = [organisation.id, *(area for area in areas if area != organisation.id)]
+    posts = posts_in(
+        session, organisation_ids=places, roles=(*_SCHOOL_CHAIN, *_AREA_CHAIN), today=local_day(now)
+    )
+    wanted = [(organisation.id, role) for role in _SCHOOL_CHAIN]
+    wanted += [(area, role) for area in areas for role in _AREA_CHAIN]
+    chain = [account_id for post in wanted for account_id in posts.get(post, ())]
+    on_duty_in = duty_in(session, organisation_ids=places, at=now)
+    duty = [account_id for place in places for account_id in on_duty_in.get(place, ())]
     if not chain:
         raise PolicyViolation(
             "Nobody holds a post at this school or above it, so nobody could answer for a child."
