@@ -60,7 +60,9 @@ def known_sightings(
     known: set[tuple[UUID, str, str, date, str, str]] = set()
     for start in range(0, len(ids), AT_ONCE):
         piece = ids[start : start + AT_ONCE]
-        hold(session, piece)  # of two who see the same answer at once, the second finds what the first has seen
+        hold(
+            session, piece
+        )  # of two who see the same answer at once, the second finds what the first has seen
         rows = session.scalars(select(CriticalSighting).where(CriticalSighting.child_id.in_(piece)))
         known |= {(s.child_id, s.instrument, s.layout, s.answered_on, s.item, s.grade.value) for s in rows}
         for sheet in graded_sheets(session, child_ids=piece):
