@@ -99,13 +99,33 @@ from tests.screening.workbooks import PHQ9, workbook
 MOST_KIDS = 4
 # The last press of hypothesis' drawing is the most complicated one; the first the one it shrinks to.
 KID = st.integers(0, MOST_KIDS - 1)
-WHO = st.sampled_from(("right", "other", "clerk"))
+WHO = st.sampled_from(("right", "right", "other", "right", "clerk"))
 WAITS = st.sampled_from((1, 5, 20, 30, 60, 60 * 5, 60 * 24, 60 * 24 * 3, 60 * 24 * 8, 60 * 24 * 20))
 TIERS = st.sampled_from((Tier.WATCH, Tier.FOCUS, Tier.CRISIS, None))
 INSTANT = timedelta(seconds=1)  # no two people press at the same instant
 # No change without a row in one of these: the trail, the messages, what was seen in a file.
 WRITTEN = (AuditRow, OutboxMessage, CriticalSighting, TaskRing)
 HONEST = (82, 84, 86, 88, 90, 92, 94)  # MHT: seven of these make the sheet invalid
+
+# How far a child has come before the machine begins.
+_SENT = ("sheet", "talk")
+_SEEN_THERE = (*_SENT, "accept", "schedule", "attended")
+PASTS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "high": ("sheet",),
+    "danger": ("danger",),
+    "refused": ("sheet", "refuse"),
+    "unseen": ("sheet", "tell_guardian", "week"),
+    "sent": _SENT,
+    "silent": (*_SENT, "week"),
+    "declined": (*_SENT, "decline"),
+    "accepted": (*_SENT, "accept"),
+    "missed": (*_SENT, "accept", "schedule", "no_show"),
+    "attended": _SEEN_THERE,
+    "returned": (*_SEEN_THERE, "return_note"),
+    "completed": (*_SEEN_THERE, "return_note", "acknowledge", "review", "complete"),
+}
+PAST = st.sampled_from(tuple(PASTS))
 
 Sheet = tuple[str, dict[str, object], bool]
 
@@ -152,15 +172,36 @@ class Loop(RuleBasedStateMachine):
 
     # --- the world -----------------------------------------------------------------------------------------
 
-    @initialize(at_once=st.booleans(), share=st.sampled_from((True, None)))
-    def found(self, at_once: bool, share: bool | None) -> None:
+    @initialize(at_once=st.booleans(), share=st.sampled_from((True, None)), pasts=st.tuples(PAST, PAST))
+    def found(self, at_once: bool, share: bool | None, pasts: tuple[str, str]) -> None:
+        """Three children, two of them with a past: a life of thirty steps then gets somewhere."""
         self.model.at_once = at_once
         if at_once:
             self.clock.forward(timedelta(minutes=1))
             with self.database.begin() as session:
                 agree(self.county, session, "clinic", ReleaseMode.AT_ONCE)
-        self.enrol(True, share)
-        self.enrol(True, True)
+        for consents in (True, True, share):
+            self.enrol(True, consents)
+        for index, past in enumerate(pasts):
+            for step in PASTS[past]:
+                self.relive(index, step)
+
+    def relive(self, index: int, step: str) -> None:
+        match step:
+            case "sheet":
+                self.submit(index, ("phq9", phq9_answers(0, total=11), False), 0)
+            case "danger":
+                self.submit(index, ("asq", of_items("asq", {"1": 1, "5": 1}), False), 0)
+            case "talk":
+                self.assess(self.place_of(index), "right", Tier.FOCUS, send=True, harm=HarmAnswer.NONE)
+            case "review":
+                self.review_plan(self.place_of(index), "right")
+            case "week":
+                self.wait(60 * 24 * 8, outage=True)
+            case _:
+                file = self.kid(index).file
+                if file is not None and file.living is not None:
+                    self.press(file.living, step, "right")
 
     @precondition(lambda self: len(self.model.kids) < MOST_KIDS)
     @rule(screening=st.sampled_from((True, None, False)), share=st.sampled_from((True, None, False)))
@@ -170,6 +211,17 @@ class Loop(RuleBasedStateMachine):
 
     def kid(self, index: int) -> Kid:
         return self.model.kids[index % len(self.model.kids)]
+
+    def known(self) -> list[Kid]:
+        """Children with a case, open or closed."""
+        return [kid for kid in self.model.kids if kid.file is not None or kid.former]
+
+    def place_of(self, index: int) -> int:
+        return self.known().index(self.kid(index))
+
+    def known_kid(self, index: int) -> Kid:
+        known = self.known()
+        return known[index % len(known)]
 
     @property
     def now(self):
@@ -452,6 +504,7 @@ class Loop(RuleBasedStateMachine):
 
     # --- the talk ------------------------------------------------------------------------------------------
 
+    @precondition(lambda self: self.known())
     @rule(
         index=KID,
         who=WHO,
@@ -460,10 +513,8 @@ class Loop(RuleBasedStateMachine):
         harm=st.sampled_from((HarmAnswer.NONE, None, HarmAnswer.HOME)),
     )
     def assess(self, index: int, who: str, tier: Tier | None, send: bool, harm: HarmAnswer | None) -> None:
-        kid = self.kid(index)
-        file = kid.file or next(iter(kid.former), None)
-        if file is None:
-            return
+        kid = self.known_kid(index)
+        file = kid.file or kid.former[-1]
         by = self.person(who, ASSESSORS)
         send = send and tier is not None
         living = file.living
@@ -555,9 +606,10 @@ class Loop(RuleBasedStateMachine):
         kid.former.append(file)
         kid.file = None
 
+    @precondition(lambda self: self.known())
     @rule(index=KID, who=st.sampled_from(("lead", "counsellor", "centre")))
     def countersign(self, index: int, who: str) -> None:
-        file = self.kid(index).file
+        file = self.known_kid(index).file
         if file is None:
             return
         possible = who == "lead" and file.unsigned_by is not None
@@ -570,9 +622,10 @@ class Loop(RuleBasedStateMachine):
         if possible:
             file.unsigned_by = None
 
+    @precondition(lambda self: self.known())
     @rule(index=KID, who=WHO)
     def review_plan(self, index: int, who: str) -> None:
-        file = self.kid(index).file
+        file = self.known_kid(index).file
         if file is None:
             return
         by = self.person(who, ASSESSORS)
@@ -600,23 +653,26 @@ class Loop(RuleBasedStateMachine):
         """``right``: somebody who may; ``other``: another who may; ``clerk``: somebody who may not."""
         return {"right": right[0], "other": right[-1], "clerk": "clerk"}[who]
 
-    @rule(index=KID, choice=st.integers(0, 20), who=WHO)
-    def go_on(self, index: int, choice: int, who: str) -> None:
-        """The next thing that can be done with a child's living referral."""
-        file = self.kid(index).file
-        ref = file.living if file is not None else None
-        if ref is None:
-            return
-        presses = [name for name, table in STEPS.items() if ref.status in table]
-        if presses:
-            self.press(ref, presses[choice % len(presses)], who)
+    def all_refs(self) -> list[Ref]:
+        return [ref for kid in self.model.kids for file in kid.files for ref in file.refs]
 
-    @rule(index=KID, nth=st.integers(0, 3), name=st.sampled_from(sorted(STEPS)), who=WHO)
-    def press_anything(self, index: int, nth: int, name: str, who: str) -> None:
+    @precondition(lambda self: any(ref.is_open for ref in self.all_refs()))
+    @rule(nth=st.integers(0, 5), walk=st.lists(st.tuples(st.integers(0, 20), WHO), min_size=1, max_size=4))
+    def go_on(self, nth: int, walk: list[tuple[int, str]]) -> None:
+        """The next things that can be done with an open referral."""
+        opened = [ref for ref in self.all_refs() if ref.is_open]
+        ref = opened[nth % len(opened)]
+        for choice, who in walk:
+            presses = [name for name, table in STEPS.items() if ref.status in table]
+            if presses:
+                self.press(ref, presses[choice % len(presses)], who)
+
+    @precondition(lambda self: bool(self.all_refs()))
+    @rule(nth=st.integers(0, 5), name=st.sampled_from(sorted(STEPS)), who=WHO)
+    def press_anything(self, nth: int, name: str, who: str) -> None:
         """Any press on any referral there has ever been, by anybody."""
-        known = [ref for file in self.kid(index).files for ref in file.refs]
-        if known:
-            self.press(known[nth % len(known)], name, who)
+        known = self.all_refs()
+        self.press(known[nth % len(known)], name, who)
 
     def press(self, ref: Ref, name: str, who: str) -> None:
         kid, file, _ = self.model.of(ref.id)
@@ -742,11 +798,10 @@ class Loop(RuleBasedStateMachine):
 
     # --- danger --------------------------------------------------------------------------------------------
 
+    @precondition(lambda self: bool(self.all_crises()))
     @rule(index=KID, who=st.sampled_from((*CRISIS_HANDS, "clerk", "intake")))
     def take_crisis(self, index: int, who: str) -> None:
         file, crisis = self.a_crisis(index)
-        if crisis is None:
-            return
         self.attempt(
             who in CRISIS_HANDS,
             lambda session: crises.take(
@@ -760,9 +815,11 @@ class Loop(RuleBasedStateMachine):
         if who in CRISIS_HANDS and crisis.taken_by is None:
             crisis.taken_by = who
 
+    @precondition(lambda self: bool(self.all_crises()))
     @rule(
         index=KID,
-        steps=st.lists(
+        steps=st.just([(step, "done") for step in STAND_DOWN_STEPS])
+        | st.lists(
             st.tuples(
                 st.sampled_from(STAND_DOWN_STEPS), st.sampled_from(("done", "done", "not_needed", "blocked"))
             ),
@@ -772,8 +829,6 @@ class Loop(RuleBasedStateMachine):
     )
     def write_down_steps(self, index: int, steps: list[tuple[str, str]]) -> None:
         _, crisis = self.a_crisis(index)
-        if crisis is None:
-            return
         for step, result in steps:
             self.attempt(
                 not crisis.over,
@@ -792,11 +847,10 @@ class Loop(RuleBasedStateMachine):
             if not crisis.over:
                 crisis.steps[step] = result
 
+    @precondition(lambda self: bool(self.all_crises()))
     @rule(index=KID, who=st.sampled_from(("lead", "counsellor")))
     def stand_down(self, index: int, who: str) -> None:
         file, crisis = self.a_crisis(index)
-        if crisis is None:
-            return
         possible = may_stand_down(crisis, who)
         self.attempt(
             possible,
@@ -813,17 +867,19 @@ class Loop(RuleBasedStateMachine):
         if possible:
             crisis.over = True
 
-    def a_crisis(self, index: int) -> tuple[File, Crisis | None]:
-        """The open episode of a child, else the last one."""
-        files = list(self.kid(index).files)
-        known = [(file, crisis) for file in files for crisis in file.crises]
-        return known[-1] if known else (files[-1] if files else None, None)
+    def all_crises(self) -> list[tuple[File, Crisis]]:
+        return [(file, crisis) for kid in self.model.kids for file in kid.files for crisis in file.crises]
+
+    def a_crisis(self, index: int) -> tuple[File, Crisis]:
+        known = self.all_crises()
+        return known[index % len(known)]
 
     # --- follow-up and lists -------------------------------------------------------------------------------
 
+    @precondition(lambda self: self.known())
     @rule(index=KID, held=st.booleans(), nth=st.integers(0, 3))
     def follow_up(self, index: int, held: bool, nth: int) -> None:
-        kid = self.kid(index)
+        kid = self.known_kid(index)
         files = list(kid.files)
         if not files:
             return

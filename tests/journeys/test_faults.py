@@ -30,7 +30,7 @@ from referral.models.plan import PlanVersion
 from referral.models.referral import Referral, ReferralNote
 from referral.models.task import Task, TaskRing
 from referral.terms import TaskKind
-from screening.core import faults, outbox
+from screening.core import documents, faults, outbox
 from screening.core.audit import AuditEvent, AuditRow
 from screening.core.db import Database
 from screening.core.documents import StoredDocument
@@ -495,8 +495,32 @@ def test_while_the_paper_fails_the_child_is_seen_and_the_referral_is_sent(servic
     assert [task.subject_id for task in overdue(service)] == [broken.id]
 
 
+def test_a_paper_that_is_out_of_date_before_it_is_ready_is_thrown_away(service):
+    """While the first version is printed a second sheet comes in: what is stored is the second version's paper."""
+    world = service.world
+    pupil = world.make_child(world.make_campaign("phq9", "gad7"), share=True)
+    world.submit(pupil, "phq9", spread("phq9", 20, i9=0))
+    usual, printed = service.printer.render, []
+
+    def render(template: Any, values: Any) -> Rendered:
+        if not printed:
+            world.submit(pupil, "gad7", spread("gad7", 21))
+        printed.append(values["form_no"])
+        return Rendered(f"paper {len(printed)}".encode(), 1, ())
+
+    service.printer.render = render
+    service.worker().run_all()
+    service.printer.render = usual
+    with service.database.begin() as session:
+        [note] = session.scalars(select(ReferralNote))
+        [referral] = session.scalars(select(Referral))
+        assert (note.number, referral.note_version) == (2, 2)
+        assert documents.read(session, note.document_id) == b"paper 2"
+    assert overdue(service) == []
+
+
 def test_a_slow_paper_does_not_delay_the_cases_of_a_large_file(service):
-    """The first case's paper hangs; the pieces after it are written all the same."""
+    """An emergency's paper goes before everything else and hangs; the pieces after it are written all the same."""
     go_on_printing, printing = threading.Event(), threading.Event()
     usual = service.printer.render
 
@@ -505,7 +529,9 @@ def test_a_slow_paper_does_not_delay_the_cases_of_a_large_file(service):
         assert go_on_printing.wait(60)
         return usual(template, values)
 
-    many = {f"child {n}": {"phq9": spread("phq9", 24 if n % PIECE == 0 else 1)} for n in range(3 * PIECE)}
+    many = {f"child {n}": {"phq9": spread("phq9", 1)} for n in range(2 * PIECE)}
+    many["child 0"] = {"asq": answers("asq", i1=1, i5=1)}
+    many["the last one"] = {"phq9": answers("phq9", i9=2)}
     batch_id = upload_and_commit(service, workbook(many, service.clock.today()))
     service.printer.render = slow
     worker = service.worker()
@@ -516,8 +542,7 @@ def test_a_slow_paper_does_not_delay_the_cases_of_a_large_file(service):
         while service.get("counsellor", f"/imports/{batch_id}")["status"] != "committed":
             assert time.monotonic() < deadline, "the file waits for the paper"
             time.sleep(0.05)
-        assert counts(service.database)["cases"] == 3
-        assert counts(service.database)["notes"] == 0
+        assert (counts(service.database)["cases"], counts(service.database)["notes"]) == (2, 0)
     finally:
         go_on_printing.set()
         assert worker.stop(within=60)
