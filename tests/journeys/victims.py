@@ -140,16 +140,22 @@ def child(order: Mapping[str, Any]) -> int:
 
 
 def main() -> None:
-    """Fork for each order, one child at a time."""
+    """Fork for each order, one child at a time. Its number stays its own until the next order: a kill that comes
+    after its end meets nobody else."""
+    ended: int | None = None
     for line in sys.stdin:
+        if ended is not None:
+            os.waitpid(ended, 0)
         order = json.loads(line)
-        pid = os.fork()
+        pid = ended = os.fork()
         if pid == 0:
             code = child(order)
             sys.stderr.flush()
             os._exit(code)
         print(pid, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert end is not None
+        print(end.si_status if end.si_code == os.CLD_EXITED else -end.si_status, flush=True)
 
 
 # --- the side that gives orders ----------------------------------------------------------------------------
@@ -183,7 +189,7 @@ class Victims:
         pid = self.begin(trade, **order)
         if kill_after is not None:
             time.sleep(kill_after)
-            os.kill(pid, signal.SIGKILL)  # if it has ended, nobody has taken its number: it waits to be read
+            os.kill(pid, signal.SIGKILL)  # if it has ended, nobody has taken its number: see main
         return self.end()
 
     def _line(self) -> str:
