@@ -284,32 +284,51 @@ def ladder(
     name = table.rows[limit].chain
     if name == "school" and custody is Custody.PROTECTED:
         name = "protected"
-    people = table.chains[name]
     by_minutes = limit in table.by_minutes and column(case) == Tier.CRISIS
     if by_minutes or amount.kind is Kind.AT_ONCE:
-        return tuple(
-            Step((start + timedelta(minutes=after)).astimezone(UTC), whom, None)
-            for after, whom in zip(table.minutes, people.minutes, strict=True)
-        )
+        return minute_steps(name, start, limits=table)
     end = _DUE[amount.kind](amount, start, calendar)
+    return share_steps(name, amount.kind, start, end, calendar, limits=table)
+
+
+def minute_steps(chain_name: str, start: datetime, *, limits: Limits | None = None) -> tuple[Step, ...]:
+    """The steps of danger: minutes after ``start``, each ringing until a person presses."""
+    table = limits or default_limits()
     return tuple(
-        Step(_at_share(amount, share, start, end, calendar).astimezone(UTC), whom, round(share * 100))
-        for share, whom in zip(table.shares, people.shares, strict=True)
+        Step((start + timedelta(minutes=after)).astimezone(UTC), whom, None)
+        for after, whom in zip(table.minutes, table.chains[chain_name].minutes, strict=True)
     )
 
 
-def _at_share(amount: Amount, share: float, start: datetime, end: datetime, calendar: Calendar) -> datetime:
+def share_steps(
+    chain_name: str,
+    kind: Kind,
+    start: datetime,
+    end: datetime,
+    calendar: Calendar,
+    *,
+    limits: Limits | None = None,
+) -> tuple[Step, ...]:
+    """The steps of what is due at ``end``: at each share of the time since ``start``, on the clock of its kind."""
+    table = limits or default_limits()
+    return tuple(
+        Step(_at_share(kind, share, start, end, calendar).astimezone(UTC), whom, round(share * 100))
+        for share, whom in zip(table.shares, table.chains[chain_name].shares, strict=True)
+    )
+
+
+def _at_share(kind: Kind, share: float, start: datetime, end: datetime, calendar: Calendar) -> datetime:
     """When a share of the limit has passed: in working hours on the W clock, in plain time otherwise."""
     if share == 1:
         return end
-    if amount.kind is Kind.NEXT_SCHOOL_DAY_END:
+    if kind is Kind.NEXT_SCHOOL_DAY_END:
         # Before the end a reminder in working hours; after it the talk is urgent like a grade B answer, whose
         # limit is one school day of plain time.
         if share > 1:
             day = local_day(end)
             return end + (calendar.closing(day) - calendar.opening(day)) * (share - 1)
         return calendar.add_working_time(start, calendar.working_time(start, end) * share)
-    if amount.kind in _ON_THE_WORKING_CLOCK:
+    if kind in _ON_THE_WORKING_CLOCK:
         return calendar.add_working_time(start, calendar.working_time(start, end) * share)
     return start + (end - start) * share
 

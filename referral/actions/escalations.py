@@ -1,32 +1,33 @@
 """What is late goes one step up; each step of each task rings once (requirement RL6).
 
-Danger that nobody has taken rings 5, 10, 20 and 30 minutes after it was opened, and so does what is due at once;
-every other task at its limit and at one and a half and twice its time. Due times are stored instants, so an outage delays a ring and never skips
-or doubles it.
+Danger that nobody has taken rings 5, 10, 20 and 30 minutes after it was opened and then on, and so does what is due at
+once; every other task half-way (its owner), at its limit (the backup as well), at one and a half (the county) and at
+twice its time (the city). Due times are stored instants, so an outage delays a ring and never skips or doubles it:
+what it ran past rings once, for everybody who should have been told by then.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
-from referral.actions import notices
+from referral.actions import notices, rungs
+from referral.deadlines import Step
+from referral.models.case import Case
 from referral.models.task import Task
-from referral.queries.people import People, people_of
 from referral.terms import TaskKind
 from screening.core import audit
-from screening.core.actor import Actor
+from screening.core.actor import Actor, Role
 from screening.core.audit import AuditEvent
-from screening.core.errors import PolicyViolation
-from screening.models.organisation import Organisation
+from screening.core.clock import local_day
+from screening.models.organisation import Organisation, OrganisationKind
+from screening.queries.accounts import areas_above, duty_in, holders
 
 PIECE = 200
-MINUTES = (5, 10, 20, 30)
-SHARES = (1.0, 1.5, 2.0)
-HANDOVER_OF_DANGER = timedelta(hours=1)
 
 
 def tick(session: Session, *, now: datetime) -> int:
@@ -43,11 +44,17 @@ def tick(session: Session, *, now: datetime) -> int:
 
 
 def _ring(session: Session, task: Task, now: datetime) -> None:
+    place = session.get_one(Organisation, task.organisation_id)
+    subject = session.get(Case, task.case_id) if task.case_id else None
+    chain = rungs.chain_of(task.kind, place.kind, subject.custody if subject else None)
+    steps = rungs.steps_of(task.kind, task.clock, chain, task.opened_at, task.due_at)
+    danger = rungs.is_danger(task.kind, task.opened_at, task.due_at)
     step = task.step + 1
-    whom = _whom(session, task, step, now)
-    notices.ring(session, task=task, step=step, whom=whom, urgent=_is_danger(task), now=now)
+    whom = _Chain(session, task, place, subject, now).told_by(steps)
+    notices.ring(session, task=task, step=step, whom=whom, urgent=danger, now=now)
     task.step = step
-    task.next_ring_at = _next(task, step, now)
+    ahead = next((each.at for each in steps if each.at > now), None)
+    task.next_ring_at = now + rungs.AGAIN if ahead is None and danger else ahead
     audit.record(
         session,
         actor=Actor.system(),
@@ -59,39 +66,47 @@ def _ring(session: Session, task: Task, now: datetime) -> None:
     )
 
 
-def _next(task: Task, step: int, now: datetime) -> datetime | None:
-    """The next rung after ``now``; rungs that an outage has run past ring once, not one after another."""
-    length = task.due_at - task.opened_at
-    if task.kind is TaskKind.CRISIS_ACKNOWLEDGE or length <= timedelta():
-        # What is due at once, or was late when it was asked for, has no share of its time to wait for: it steps by minutes, as danger does.
-        steps = [task.opened_at + timedelta(minutes=minutes) for minutes in MINUTES]
-    else:
-        steps = [task.opened_at + length * share for share in SHARES]
-    ahead = next((at for at in steps if at > now), None)
-    # Danger keeps ringing until a person presses the button.
-    return now + timedelta(minutes=10) if ahead is None and _is_danger(task) else ahead
+class _Chain:
+    """The people behind the words of a chain, for one task."""
 
+    def __init__(
+        self, session: Session, task: Task, place: Organisation, subject: Case | None, now: datetime
+    ) -> None:
+        self._session, self._task, self._case, self._now = session, task, subject, now
+        # A facility's chain leads to the county of the child's school, not to that of the facility.
+        home = session.get_one(Organisation, subject.organisation_id) if subject else place
+        self._places = {place.id: place} | {area.id: area for area in areas_above(session, home)}
+        self._danger = task.kind is TaskKind.CRISIS_ACKNOWLEDGE
 
-def _is_danger(task: Task) -> bool:
-    """A crisis that nobody has taken; a hotline's call of level A or B, which has minutes where C has days."""
-    if task.kind is TaskKind.HANDOVER_ACKNOWLEDGE:
-        return task.due_at - task.opened_at <= HANDOVER_OF_DANGER
-    return task.kind is TaskKind.CRISIS_ACKNOWLEDGE
+    def told_by(self, steps: Iterable[Step]) -> list[UUID]:
+        """Everybody who should have been told by now, nearest first; whoever is on duty leads in danger."""
+        passed = [step for step in steps if step.at <= self._now]
+        found = [*self._duty(None), self._task.owner_id]
+        if self._danger and self._task.backup_id:
+            found.append(self._task.backup_id)  # the owner of the case, who was rung when it was opened
+        for step in passed:
+            for word in step.whom:
+                found += self._people(word)
+        return list(dict.fromkeys(found))
 
+    def _people(self, word: str) -> list[UUID]:
+        if word == "owner":
+            return [self._task.owner_id]
+        if word == "backup":
+            backup = self._case.backup_id if self._danger and self._case else self._task.backup_id
+            return [backup] if backup else []
+        role, today = Role(word), local_day(self._now)
+        found = [
+            account.id
+            for place_id in self._places
+            for account in holders(self._session, role=role, organisation_id=place_id, today=today)
+        ]
+        return [*self._duty(OrganisationKind.COUNTY), *found] if role is Role.COUNTY_CENTRE else found
 
-def _whom(session: Session, task: Task, step: int, now: datetime) -> list[UUID]:
-    """Owner and backup first, then one rung higher with each step."""
-    own = [task.owner_id, *([task.backup_id] if task.backup_id else [])]
-    people = _people(session, task, now)
-    if people is None:
-        return own
-    above = [account for account in people.chain if account not in own]
-    higher = above[max(0, step - 2) : step - 1]
-    return [*people.duty[:1], *own, *higher] if task.kind is TaskKind.CRISIS_ACKNOWLEDGE else [*own, *higher]
-
-
-def _people(session: Session, task: Task, now: datetime) -> People | None:
-    try:
-        return people_of(session, organisation=session.get_one(Organisation, task.organisation_id), now=now)
-    except PolicyViolation:
-        return None  # a facility's task: nobody of the school chain stands there
+    def _duty(self, kind: OrganisationKind | None) -> list[UUID]:
+        """Who is on the roster now: of the nearest place that has one, or of the place of one kind. Danger only."""
+        if not self._danger:
+            return []
+        wanted = [place.id for place in self._places.values() if kind in (None, place.kind)]
+        rosters = duty_in(self._session, organisation_ids=wanted, at=self._now)
+        return next((rosters[place][:1] for place in wanted if place in rosters), [])

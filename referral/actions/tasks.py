@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from referral.actions import rungs
 from referral.models.task import Task
 from referral.terms import TaskKind
 from screening.core import audit
@@ -46,7 +47,7 @@ def require(
             clock=clock,
             opened_at=now,
             due_at=due_at,
-            next_ring_at=first_ring(kind, now, due_at),
+            next_ring_at=rungs.first_ring(kind, clock, now, due_at),
             reason=reason,
         )
         session.add(task)
@@ -62,7 +63,7 @@ def require(
         return task
     if due_at < task.due_at:
         task.due_at, task.clock = due_at, clock
-        task.next_ring_at = first_ring(kind, now, due_at)
+        task.next_ring_at = rungs.first_ring(kind, clock, now, due_at)
     if task.case_id is None:
         task.case_id = case_id
     return task
@@ -105,15 +106,6 @@ def settle_case(session: Session, *, actor: Actor, case_id: UUID, decision: str,
     """Finish everything open on a case: it ends here."""
     for task in session.scalars(select(Task).where(Task.case_id == case_id, Task.done_at.is_(None))):
         _finish(session, actor, task, decision, None, now)
-
-
-# Danger that nobody has taken rings again after this long (domain guide §4, T01–T05).
-FIRST_CRISIS_RING = timedelta(minutes=5)
-
-
-def first_ring(kind: TaskKind, opened_at: datetime, due_at: datetime) -> datetime:
-    """When a task rings for the first time if nobody acts."""
-    return opened_at + FIRST_CRISIS_RING if kind is TaskKind.CRISIS_ACKNOWLEDGE else due_at
 
 
 # These end only by the event they wait for, never by a tick on a list.

@@ -15,6 +15,7 @@ from referral.models.task import Task, TaskRing
 from referral.terms import TaskKind
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent, AuditRow
+from screening.core.clock import LOCAL
 from screening.core.outbox import OutboxMessage
 from tests.referral.county import answers, phq9
 
@@ -84,8 +85,8 @@ def test_each_step_rings_once_and_goes_one_higher(county, clock, open_task, tick
     start = heard[0][0] - timedelta(hours=4)
     assert [(at - start, told) for at, told in heard] == [
         (timedelta(hours=4), ["counsellor", "lead"]),
-        (timedelta(hours=6), ["counsellor", "lead", "principal"]),
-        (timedelta(hours=8), ["counsellor", "lead", "centre"]),
+        (timedelta(hours=6), ["counsellor", "lead", "principal", "centre", "officer"]),
+        (timedelta(hours=8), ["counsellor", "lead", "principal", "centre", "officer"]),
     ]
     assert rings(county, task_id) == [1, 2, 3]
 
@@ -126,7 +127,7 @@ def test_done_between_two_steps_ends_the_ladder(county, clock, open_task, tick):
 def test_after_two_days_without_power_each_task_rings_once_at_once(county, clock, open_task, tick):
     task_id = open_task()
     clock.forward(timedelta(days=2))
-    assert tick() == ["counsellor", "lead"]
+    assert tick() == ["counsellor", "lead", "principal", "centre", "officer"], "nobody who should know is left out"
     assert tick() == []
     clock.forward(timedelta(days=2))
     assert tick() == []
@@ -138,7 +139,7 @@ def test_an_outage_over_one_step_goes_on_with_the_next(county, clock, open_task,
     clock.forward(timedelta(hours=5))
     assert tick() == ["counsellor", "lead"]
     clock.forward(timedelta(hours=1))
-    assert tick() == ["counsellor", "lead", "principal"]
+    assert tick() == ["counsellor", "lead", "principal", "centre", "officer"]
 
 
 def test_a_clock_set_back_neither_rings_twice_nor_unrings(county, clock, open_task, tick):
@@ -170,8 +171,7 @@ def test_what_is_due_at_once_goes_on_ringing_by_minutes(county, clock, open_task
         heard.append(tick())
     rung = [minutes * 5 for minutes, told in enumerate(heard) if told]
     assert rung == [0, 5, 10, 20, 30]
-    assert heard[1][-1] == "principal"
-    assert heard[2][-1] == "centre"
+    assert [told[-1] for told in heard if told] == ["lead", "lead", "lead", "principal", "centre"]
 
 
 def test_every_ring_is_in_the_trail_and_goes_outside_without_a_word_about_the_child(
@@ -188,6 +188,25 @@ def test_every_ring_is_in_the_trail_and_goes_outside_without_a_word_about_the_ch
         assert {m.payload["notice"] for m in messages} == {str(n.id) for n in notices}
         assert all(set(m.payload) == {"notice"} for m in messages)
         assert all(len(n.number) == 8 and pupil.name not in n.number for n in notices)
+
+
+def test_half_way_through_its_limit_the_owner_alone_is_reminded(county, clock, pupil, tick):
+    """Field guide §4, steps at 50, 100, 150 and 200 %: working hours for a limit in working days."""
+    county.submit(pupil, "phq9", phq9(total=11))
+    with county.database.begin() as session:  # T09 of ``high`` alone: three working days from Wednesday, ten
+        for task in session.scalars(select(Task).where(Task.kind != TaskKind.SECOND_ASSESSMENT)):
+            task.next_ring_at = None
+    heard = []
+    for _ in range(24 * 10):
+        clock.forward(timedelta(hours=1))
+        if told := tick():
+            heard.append((clock.now().astimezone(LOCAL).strftime("%d %H"), told))
+    assert heard == [
+        ("16 09", ["counsellor"]),
+        ("19 18", ["counsellor", "lead"]),
+        ("21 17", ["counsellor", "lead", "principal", "centre", "officer"]),
+        ("23 15", ["counsellor", "lead", "principal", "centre", "officer"]),
+    ]
 
 
 # --- danger ------------------------------------------------------------------------------------------------
@@ -218,7 +237,7 @@ def crisis_rings(county) -> int:
         )
 
 
-def test_a02_danger_that_nobody_takes_rings_higher_at_five_ten_and_twenty_minutes(
+def test_a02_danger_that_nobody_takes_rings_higher_at_five_ten_twenty_and_thirty_minutes(
     county, clock, crisis, tick
 ):
     with county.database.begin() as session:  # the danger alone
@@ -226,10 +245,10 @@ def test_a02_danger_that_nobody_takes_rings_higher_at_five_ten_and_twenty_minute
             task.next_ring_at = None
     heard = listen(county, clock, tick, 60)
     assert heard[:4] == [
-        (5, ["counsellor", "lead", "principal"]),
-        (10, ["counsellor", "lead", "centre"]),
-        (20, ["counsellor", "lead", "officer"]),
-        (30, ["counsellor", "lead"]),
+        (5, ["counsellor", "lead"]),  # the lead is on duty
+        (10, ["counsellor", "lead"]),
+        (20, ["counsellor", "lead", "principal"]),
+        (30, ["counsellor", "lead", "principal", "centre"]),
     ]
     assert [minute for minute, _ in heard[4:]] == [40, 50, 60], "danger keeps ringing"
 
