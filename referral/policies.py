@@ -113,6 +113,12 @@ def missing_for_triage(facts: ReleaseFacts, *, guardian_told: bool, quota: int) 
     return tuple(code for code, holds in checks if holds)
 
 
+def skips_the_county(facts: ReleaseFacts) -> bool:
+    """``after_window`` leaves out the county's turn, where district and facility have agreed on it (decision 2)."""
+    agreed = facts.agreement is ReleaseMode.AFTER_WINDOW
+    return agreed and facts.agreement_until is not None and facts.agreement_until >= facts.today
+
+
 def missing_for_at_once(facts: ReleaseFacts) -> tuple[str, ...]:
     """Why it does not leave by itself at once; empty when it may. Stable codes, shown in words on the case."""
     checks = (

@@ -293,6 +293,7 @@ class FollowUpTemplate(Term):
     RETURN = "FU_RETURN", "复学随访"
     AFTERCARE = "FU_AFTERCARE", "销号后随访"
     HOTLINE = "FU_HOTLINE", "热线回访"
+    REFUSED = "FU_REFUSED", "监护人不同意后每周随访"
 
 
 class FollowUpChannel(Term):
@@ -449,6 +450,7 @@ class TaskKind(Term):
     GUARDIAN_CONTACT = "guardian_contact", "联系监护人"
     GUARDIAN_AGREEMENT = "guardian_agreement", "征求监护人同意"
     GUARDIAN_SECOND_TALK = "guardian_second_talk", "监护人再次沟通"
+    GUARDIAN_ADVICE = "guardian_advice", "把告知书交给监护人"
     CONSENT_REPLY = "consent_reply", "跟进未回复的同意书"
     CONSENT_ASK = "consent_ask", "征求措施同意"
     # plan
@@ -471,6 +473,8 @@ class TaskKind(Term):
     APPOINTMENT = "appointment", "安排就诊"
     ATTENDANCE_CHECK = "attendance_check", "核实是否到诊"
     NO_SHOW_CONTACT = "no_show_contact", "未到后联系家庭"
+    HOME_VISIT = "home_visit", "当日家访"
+    REFERRAL_ENDED = "referral_ended", "转介已撤回,请知悉"
     RETURN_NOTE = "return_note", "填写回转单"
     RETURN_NOTE_READ = "return_note_read", "阅读回转单"
     REPLY_VERIFY = "reply_verify", "核实未登录回复"
@@ -478,6 +482,8 @@ class TaskKind(Term):
     GLYPH_MISSING = "glyph_missing", "缺字补写"
     # crisis
     CRISIS_STEP = "crisis_step", "危机处置步骤"
+    CRISIS_TELL_SCHOOL = "crisis_tell_school", "告知校长和分管负责人"
+    CRISIS_TELL_COUNTY = "crisis_tell_county", "电话告知县级值班"
     CRISIS_STAND_DOWN = "crisis_stand_down", "危机解除评估"
     CRISIS_REPORT = "crisis_report", "书面报告"
     MANDATORY_REPORT = "mandatory_report", "强制报告"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from referral import deadlines
-from referral.actions import cases
+from referral.actions import cases, notices
 from referral.actions.referral_steps import (
     ask_answer,
     ask_facility,
@@ -17,32 +18,38 @@ from referral.actions.referral_steps import (
     end_lines,
     move,
     settle,
+    status_row,
+    tell_facility,
 )
 from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.policies import check_answerable
 from referral.states import REFERRAL_TRANSITIONS
-from referral.terms import DeclineReason, NoShowReason, ReferralStatus, TaskKind
+from referral.terms import DeclineReason, NoShowReason, ReferralStatus, TaskKind, Tier, Urgency
 from screening import access
 from screening.access import May
 from screening.core.actor import Actor
 from screening.core.calendar import china
-from screening.core.clock import local_day
+from screening.core.clock import LOCAL, local_day
 from screening.core.errors import InvalidInput
 
 
 def receive(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
-    """Opened in the facility's inbox. Opening again is nothing."""
-    check_facility(actor, referral)
-    if referral.status in (ReferralStatus.SENT, ReferralStatus.EXPIRED_NO_ANSWER):
+    """Opened in the facility's inbox. Opening again is nothing; opening it late begins the answer's clock anew."""
+    check_facility(session, actor, referral, now)
+    if referral.status is ReferralStatus.SENT:
         move(session, actor, referral, ReferralStatus.RECEIVED, None, None, now)
+    elif referral.status is ReferralStatus.EXPIRED_NO_ANSWER:
+        move(session, actor, referral, ReferralStatus.RECEIVED, "late", None, now)
+        referral.answer_due_at = deadlines.due("T12", referral.urgency, now, china())
+        ask_answer(session, actor, session.get_one(Case, referral.case_id), referral, now)
 
 
 def accept(
     session: Session, *, actor: Actor, case: Case, referral: Referral, contact: str | None, now: datetime
 ) -> None:
     """接诊: somebody there has it; the first appointment has its own clock (T13)."""
-    check_facility(actor, referral)
+    check_facility(session, actor, referral, now)
     receive(session, actor=actor, referral=referral, now=now)
     move(session, actor, referral, ReferralStatus.ACCEPTED, None, contact, now)
     for kind in (TaskKind.REFERRAL_ANSWER, TaskKind.REFERRAL_REROUTE):
@@ -50,6 +57,34 @@ def accept(
     _first_wins(session, actor, referral, now)
     due = deadlines.due("T13", referral.urgency, now, china())
     ask_facility(session, actor, case, TaskKind.APPOINTMENT, referral, due, "T13", now)
+
+
+def pass_on(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    referral: Referral,
+    to_place: str,
+    escort: str,
+    now: datetime,
+) -> None:
+    """接诊并护送转往: what stands in the place of declining an emergency. It has the child until the child is there."""
+    if not to_place.strip() or not escort.strip():
+        raise InvalidInput("Say where the child is taken and who goes along.")
+    accept(session, actor=actor, case=case, referral=referral, contact=None, now=now)
+    referral.appointment_place = f"{to_place.strip()} · {escort.strip()}"
+    status_row(
+        session, actor, referral, ReferralStatus.ACCEPTED, "passed_on", referral.appointment_place, now
+    )
+    task = ask_school(
+        session, actor, case, TaskKind.REFERRAL_UPDATE, referral.id, now + CONFIRM_ARRIVAL, None, now
+    )
+    notices.ring(session, task=task, step=0, whom=[case.owner_id], urgent=True, now=now)
+
+
+# After so long the school asks whether the child has arrived where it was taken.
+CONFIRM_ARRIVAL = timedelta(hours=2)
 
 
 def decline(
@@ -63,7 +98,7 @@ def decline(
     now: datetime,
 ) -> None:
     """拒接, with a reason and a better place (or "none"). An emergency cannot be declined (精神卫生法 28)."""
-    check_facility(actor, referral)
+    check_facility(session, actor, referral, now)
     check_answerable(referral.urgency, declining=True, better_place=better_place)
     receive(session, actor=actor, referral=referral, now=now)
     move(session, actor, referral, ReferralStatus.DECLINED, reason.value, better_place, now)
@@ -83,22 +118,27 @@ def schedule(
     place: str,
     now: datetime,
 ) -> None:
-    """预约, or a new time for it."""
-    check_facility(actor, referral)
+    """预约, or a new time for it; a time that was given may be moved by either side, and moves are counted."""
+    if referral.status is ReferralStatus.SCHEDULED and access.may(actor, May.SEND_REFERRAL):
+        access.check_may_about(actor, May.SEND_REFERRAL, case.organisation_id)
+    else:
+        check_facility(session, actor, referral, now)
     if at <= now:
         raise InvalidInput("The appointment lies in the past.")
-    move(session, actor, referral, ReferralStatus.SCHEDULED, None, None, now)
+    moved = "moved" if referral.status is ReferralStatus.SCHEDULED else None
+    move(session, actor, referral, ReferralStatus.SCHEDULED, moved, None, now)
     referral.appointment_at, referral.appointment_place = at, place
     settle(session, actor, TaskKind.APPOINTMENT, referral, "scheduled", now)
     # A moved appointment is asked about on its own evening, not on the one before.
     settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "moved", now)
-    evening = at.replace(hour=12, minute=0) if at.hour < 12 else at + timedelta(hours=2)
+    # On the evening of that day: when the office closes, and not before the visit can be over.
+    evening = max(china().closing(local_day(at)), at + timedelta(hours=2))
     ask_facility(session, actor, case, TaskKind.ATTENDANCE_CHECK, referral, evening, None, now)
 
 
 def attended(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
     """已到诊: the return note has its clock (T15)."""
-    check_facility(actor, referral)
+    check_facility(session, actor, referral, now)
     move(session, actor, referral, ReferralStatus.ATTENDED, None, None, now)
     settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "attended", now)
     due = deadlines.due("T15", referral.urgency, now, china())
@@ -119,13 +159,14 @@ def _first_wins(session: Session, actor: Actor, referral: Referral, now: datetim
         move(session, system, other, ReferralStatus.WITHDRAWN, "another_accepted", None, now)
         cases.end_grants(session, actor=system, reason_id=other.id, now=now)
         end_lines(session, system, other, "another_accepted", now)
+        tell_facility(session, system, other, now)
 
 
 def ask_more(
     session: Session, *, actor: Actor, case: Case, referral: Referral, question: str, now: datetime
 ) -> None:
     """The facility needs to know more; its clock stands still, for at most two working days."""
-    check_facility(actor, referral)
+    check_facility(session, actor, referral, now)
     if not question.strip():
         raise InvalidInput("Say what is needed.")
     receive(session, actor=actor, referral=referral, now=now)
@@ -156,7 +197,11 @@ def resume(session: Session, *, actor: Actor, case: Case, referral: Referral, no
     """Give the facility back the time it waited, and put the answer on its list again."""
     if referral.paused_at is None or referral.answer_due_at is None:
         return
-    referral.answer_due_at += now - referral.paused_at
+    paused, due = referral.paused_at, referral.answer_due_at
+    if referral.urgency is Urgency.EMERGENCY:
+        referral.answer_due_at = due + (now - paused)
+    else:  # its limit is in working days: what it waited is counted in working hours too
+        referral.answer_due_at = china().add_working_time(due, china().working_time(paused, now))
     referral.paused_at = None
     ask_answer(session, actor, case, referral, now)
 
@@ -165,7 +210,7 @@ def no_show(
     session: Session, *, actor: Actor, case: Case, referral: Referral, reason: NoShowReason, now: datetime
 ) -> None:
     """未到: somebody contacts the family (T14); the second time a conference sits, in a crisis it is a home visit."""
-    check_facility(actor, referral)
+    check_facility(session, actor, referral, now)
     move(session, actor, referral, ReferralStatus.NO_SHOW, reason.value, None, now)
     referral.no_shows += 1
     settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "no_show", now)
@@ -174,12 +219,25 @@ def no_show(
     if referral.no_shows >= CONFERENCE_FROM:
         meeting = china().closing(china().add_working_days(local_day(now), 5))
         ask_school(session, actor, case, TaskKind.CASE_CONFERENCE, case.id, meeting, None, now)
+    if referral.urgency is Urgency.EMERGENCY or case.tier is Tier.CRISIS:
+        # Nobody waits for the next appointment: somebody stands at the door today.
+        task = ask_school(session, actor, case, TaskKind.HOME_VISIT, referral.id, _today(now), None, now)
+        notices.ring(session, task=task, step=0, whom=[case.owner_id, *_backup(case)], urgent=True, now=now)
 
 
 CONFERENCE_FROM = 2
 
 
+def _today(now: datetime) -> datetime:
+    """The end of the local day."""
+    return datetime.combine(local_day(now), time(23, 59), LOCAL)
+
+
+def _backup(case: Case) -> list[UUID]:
+    return [case.backup_id] if case.backup_id else []
+
+
 def take_into_care(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
     """诊疗中: care has begun, the return note is still to come."""
-    check_facility(actor, referral)
+    check_facility(session, actor, referral, now)
     move(session, actor, referral, ReferralStatus.IN_CARE, None, None, now)

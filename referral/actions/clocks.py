@@ -8,20 +8,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import Select, select
 from sqlalchemy import case as sql_case
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from instruments import Grade
 from referral import deadlines
-from referral.actions import cases, notices, referrals, releases, tasks
+from referral.actions import cases, notices, plans, referrals, releases, tasks
 from referral.actions.answers import PAUSE_DAYS, resume
 from referral.actions.referral_steps import ask_school, move, settle
 from referral.models.case import Case
 from referral.models.referral import Facility, Referral
 from referral.models.task import Task
-from referral.policies import missing_for_triage
-from referral.queries.signals import worst_signal
-from referral.states import CASE_OPEN
+from referral.policies import missing_for_triage, skips_the_county
+from referral.queries.signals import Signal, worst_signal
 from referral.terms import CaseStatus, ReferralStatus, ReleaseMode, TaskKind, Tier, Urgency
 from risk_model import Level
 from screening.access import Part
@@ -30,6 +30,7 @@ from screening.core.actor import Actor, Role
 from screening.core.audit import AuditEvent
 from screening.core.calendar import china
 from screening.core.clock import local_day
+from screening.core.db import once
 from screening.models.child import Child
 from screening.models.organisation import Organisation
 from screening.queries.accounts import holders
@@ -90,7 +91,8 @@ def expire_silent(session: Session, *, now: datetime) -> int:
         if referral.urgency is Urgency.EMERGENCY:
             due = now + timedelta(minutes=30)
         task = ask_school(session, SYSTEM, case, TaskKind.REFERRAL_REROUTE, referral.id, due, None, now)
-        whom = [case.owner_id, *_heads(session, referral, now), *_county(session, case, now)[:1]]
+        whom = [case.owner_id, *_heads(session, referral, now), *_health(session, case, now)]
+        whom += _county(session, case, now)[:1]
         notices.ring(
             session, task=task, step=0, whom=whom, urgent=referral.urgency is Urgency.EMERGENCY, now=now
         )
@@ -105,11 +107,20 @@ def _heads(session: Session, referral: Referral, now: datetime) -> list[UUID]:
     return [account.id for account in found]
 
 
+def _health(session: Session, case: Case, now: datetime) -> list[UUID]:
+    """Who answers for the county's facilities at the health authority."""
+    return _at_county(session, case, Role.HEALTH_OFFICER, now)
+
+
 def _county(session: Session, case: Case, now: datetime) -> list[UUID]:
     """Who works at the county centre above a case's school."""
+    return _at_county(session, case, Role.COUNTY_CENTRE, now)
+
+
+def _at_county(session: Session, case: Case, role: Role, now: datetime) -> list[UUID]:
     school = session.get_one(Organisation, case.organisation_id)
     county = district_of(session, school)
-    found = holders(session, role=Role.COUNTY_CENTRE, organisation_id=county.id, today=local_day(now))
+    found = holders(session, role=role, organisation_id=county.id, today=local_day(now))
     return [account.id for account in found]
 
 
@@ -117,27 +128,38 @@ def _county(session: Session, case: Case, now: datetime) -> list[UUID]:
 
 
 def pass_to_county(session: Session, *, now: datetime) -> int:
-    """Step (2) of ``stepwise``: no second assessment within T09, the county centre sees or phones the child (T25)."""
+    """Step (2) of ``stepwise``: no second assessment within T09, the county centre sees or phones the child (T25).
+
+    Every case whose time has passed is looked at, the oldest first, until a piece has moved: one that cannot be
+    passed on (the county has nobody) does not stand in the way of the next.
+    """
     late = session.scalars(
+        _unseen().where(Task.kind == TaskKind.SECOND_ASSESSMENT, Task.due_at <= now).order_by(Task.due_at)
+    ).all()
+    passed = 0
+    for task in late:
+        passed += _pass(session, task, now)
+        if passed >= PIECE:
+            break
+    return passed
+
+
+def _unseen() -> Select[Task]:
+    """Open tasks of cases that nobody has begun to assess, and that a sheet has made urgent."""
+    return (
         select(Task)
         .join(Case, Case.id == Task.case_id)
         .where(
-            Task.kind == TaskKind.SECOND_ASSESSMENT,
             Task.done_at.is_(None),
-            Task.due_at <= now,
             Case.status == CaseStatus.INTAKE,
             Case.worst_level.in_([Level.HIGH, Level.CRISIS_ITEM]),
         )
-        .order_by(Task.due_at)
-        .limit(PIECE)
-    ).all()
-    return sum(_pass(session, task, now) for task in late)
+    )
 
 
 def _pass(session: Session, task: Task, now: datetime) -> bool:
     case = session.get_one(Case, task.case_id)
-    mode = _mode(session, case)
-    if mode not in (ReleaseMode.STEPWISE, ReleaseMode.AT_ONCE):
+    if _mode(session, case) is ReleaseMode.ON_CONFIRMATION or _skips_the_county(session, case, now):
         return False
     centre = _county(session, case, now)
     if not centre:
@@ -193,50 +215,106 @@ def _pass(session: Session, task: Task, now: datetime) -> bool:
 
 def _mode(session: Session, case: Case) -> ReleaseMode:
     """How referrals leave in the case's district; stepwise until it has decided otherwise."""
-    school = session.get_one(Organisation, case.organisation_id)
-    setting = district_setting(session, district_of(session, school).id)
-    return ReleaseMode(setting.release) if setting else ReleaseMode.STEPWISE
+
+    def read() -> ReleaseMode:
+        school = session.get_one(Organisation, case.organisation_id)
+        setting = district_setting(session, district_of(session, school).id)
+        return ReleaseMode(setting.release) if setting else ReleaseMode.STEPWISE
+
+    return once(session, ("release", case.organisation_id), read)
+
+
+def _skips_the_county(session: Session, case: Case, now: datetime) -> bool:
+    """Whether the case's referral goes to a facility with which *after the window* is agreed."""
+    referral = referrals.find_open(session, case_id=case.id)
+    if referral is None or referral.sent_at is not None:
+        return False
+    agreement = releases.live_agreement(session, facility_id=referral.facility_id, now=now)
+    return agreement is not None and agreement.release == ReleaseMode.AFTER_WINDOW.value
 
 
 def triage_unseen(session: Session, *, now: datetime) -> int:
     """Step (3): still nobody. The referral leaves as a triage request, the highest first, within the quota.
 
-    Whoever is over the quota, or waits for the guardian to be told, keeps a named person and is counted by days.
+    Whoever is over the quota, or waits for the guardian to be told, keeps a named person and is counted by days
+    (``queries.gaps``). Everybody who waits is looked at: a child for whom something is missing does not keep a
+    place from the next.
     """
     waiting = session.execute(
         select(Referral, Case, Task)
         .join(Case, Case.id == Referral.case_id)
         .join(Task, Task.case_id == Case.id)
         .where(
-            Task.kind == TaskKind.COUNTY_ASSESSMENT,
+            Task.kind.in_([TaskKind.COUNTY_ASSESSMENT, TaskKind.SECOND_ASSESSMENT]),
             Task.done_at.is_(None),
             Task.due_at <= now,
             Referral.sent_at.is_(None),
             Referral.ended_at.is_(None),
-            Case.status.in_(CASE_OPEN),
+            Case.status == CaseStatus.INTAKE,
+            Case.worst_level.in_([Level.HIGH, Level.CRISIS_ITEM]),
         )
-        .order_by(
-            sql_case((Case.worst_level == Level.CRISIS_ITEM, 0), else_=1),
-            sql_case((Referral.urgency == Urgency.URGENT, 0), else_=1),
-            Task.opened_at,
-        )
-        .limit(PIECE)
     ).all()
-    return sum(_triage(session, referral, case, now) for referral, case, _ in waiting)
+    ready = [each for each in waiting if _may_leave(session, *each, now)]
+    known = [
+        (signal, referral, case, task)
+        for referral, case, task in ready
+        if (signal := worst_signal(session, case=case)) is not None
+    ]
+    known.sort(key=lambda each: _place_in_the_queue(session, *each))
+    sent = 0
+    for signal, referral, case, _ in known:
+        sent += _triage(session, signal, referral, case, now)
+        if sent >= PIECE:
+            break
+    return sent
 
 
-def _triage(session: Session, referral: Referral, case: Case, now: datetime) -> bool:
-    signal = worst_signal(session, case=case)
-    if signal is None or _mode(session, case) is ReleaseMode.ON_CONFIRMATION:
+def _may_leave(session: Session, referral: Referral, case: Case, task: Task, now: datetime) -> bool:
+    """What can be said without reading the child's sheets. Where nobody has told the guardian, somebody is asked to."""
+    if not _nobody_is_left(session, case, task, now):
         return False
+    if _mode(session, case) is ReleaseMode.ON_CONFIRMATION:
+        return False
+    if referral.guardian_told_at is None:
+        due = china().closing(china().add_working_days(local_day(now), 1))
+        ask_school(session, SYSTEM, case, TaskKind.GUARDIAN_CONTACT, referral.id, due, "T04", now)
+        return False
+    return True
+
+
+def _nobody_is_left(session: Session, case: Case, task: Task, now: datetime) -> bool:
+    """Whether the school's time has passed and the county's turn has too, is left out, or finds nobody there."""
+    if task.kind is TaskKind.COUNTY_ASSESSMENT or _skips_the_county(session, case, now):
+        return True
+    county_time = deadlines.due("T25", Tier.FOCUS, task.due_at, china())
+    return not _county(session, case, now) and county_time <= now
+
+
+_GRADES = {Grade.A: 0, Grade.B: 1}
+
+
+def _place_in_the_queue(
+    session: Session, signal: Signal, referral: Referral, case: Case, task: Task
+) -> tuple[int, int, int, int, float, datetime]:
+    """Domain guide §3.4: A, B, then by level, urgency, number of areas, probability, days of waiting."""
+    plan = plans.current(session, case=case)
+    return (
+        _GRADES.get(signal.grade, 2) if signal.grade else 2,
+        0 if signal.level is Level.CRISIS_ITEM else 1,
+        -referral.urgency.rank,
+        -len(plan.areas) if plan else 0,
+        -(signal.probability or 0.0),
+        task.opened_at,
+    )
+
+
+def _triage(session: Session, signal: Signal, referral: Referral, case: Case, now: datetime) -> bool:
     child = session.get_one(Child, case.child_id)
     facts = releases.facts_of(session, child, referral, signal, now)
     told = referral.guardian_told_at is not None
-    missing = missing_for_triage(facts, guardian_told=told, quota=_quota(session, referral))
+    quota = facts.weekly_limit if skips_the_county(facts) else _quota(session, referral)
+    missing = missing_for_triage(facts, guardian_told=told, quota=quota)
     if missing or not referrals.note_is_fit(session, referral=referral, case=case, now=now):
-        if "guardian_not_told" in missing:
-            due = china().closing(china().add_working_days(local_day(now), 1))
-            ask_school(session, SYSTEM, case, TaskKind.GUARDIAN_CONTACT, referral.id, due, "T04", now)
         return False
     referrals.leave_by_itself(session, actor=SYSTEM, case=case, child=child, referral=referral, now=now)
     return True

@@ -20,7 +20,10 @@ from screening.models.consent import ConsentStatus, Purpose
 
 @dataclass(frozen=True, slots=True)
 class GuardianAnswer:
-    """Who answered, how, to which version of the text. ``refusal``: why not, when the guardian did not agree."""
+    """Who answered, how, to which version of the text. ``refusal``: why not, when the guardian did not agree.
+
+    ``present``: who else sat there, at the second talk.
+    """
 
     agreed: bool
     given_by: str
@@ -29,6 +32,7 @@ class GuardianAnswer:
     text_version: str
     given_on: date
     refusal: RefusalReason | None = None
+    present: str | None = None
 
 
 def answered(
@@ -64,5 +68,6 @@ def answered(
         referral=referral,
         agreed=answer.agreed,
         refusal=answer.refusal,
+        present=answer.present,
         now=now,
     )

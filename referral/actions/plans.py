@@ -224,7 +224,7 @@ def make_review_due(session: Session, *, actor: Actor, case: Case, reason: str, 
     if plan is not None and plan.status is not PlanStatus.REVIEW_DUE:
         _move(session, actor, plan, PlanStatus.REVIEW_DUE, reason, now)
     due = china().closing(china().add_working_days(local_day(now), 5))
-    _ask(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T16", now)
+    _ask(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T16_UPDATE", now)
 
 
 def revise(

@@ -20,14 +20,26 @@ from screening.access import May
 from screening.core import audit
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
+from screening.core.calendar import china
+from screening.core.clock import local_day
 from screening.core.errors import PolicyViolation
 
 
-def check_facility(actor: Actor, referral: Referral) -> None:
-    """Only the facility the referral was sent to answers it."""
+def check_facility(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:
+    """Only the facility the referral was sent to answers it; for one without anybody here the school does (代录)."""
     if referral.facility_id is None:
         raise PolicyViolation("The referral has no facility yet. Choose one first.")
-    access.check_may_at(actor, May.ANSWER_REFERRAL, referral.facility_id)
+    if answers_by_telephone(session, referral=referral, now=now):
+        access.check_may(actor, May.SEND_REFERRAL)
+    else:
+        access.check_may_at(actor, May.ANSWER_REFERRAL, referral.facility_id)
+
+
+def answers_by_telephone(session: Session, *, referral: Referral, now: datetime) -> bool:
+    """Nobody of this facility has an account: the school phones, and types in what it hears (§5.3)."""
+    return referral.facility_id is not None and not facility_people(
+        session, facility_id=referral.facility_id, now=now
+    )
 
 
 def move(
@@ -125,15 +137,17 @@ def ask_facility(
     clock: str | None,
     now: datetime,
 ) -> None:
-    """A line on the list of whoever answers at the facility."""
+    """A line on the list of whoever answers at the facility; of the case's owner where nobody there signs in."""
     facility_id = referral.facility_id or case.organisation_id
+    here = actor.account_id if any(g.organisation_id == facility_id for g in actor.grants) else None
+    people = [here] if here else facility_people(session, facility_id=facility_id, now=now)
     tasks.require(
         session,
         actor=actor,
         kind=kind,
         subject_id=referral.id,
         organisation_id=facility_id,
-        owner_id=actor.account_id or case.owner_id,
+        owner_id=people[0] if people else case.owner_id,
         backup_id=case.backup_id,
         due_at=due_at,
         now=now,
@@ -154,11 +168,35 @@ def end_lines(session: Session, actor: Actor, referral: Referral, decision: str,
     """The referral has ended: nobody is asked for anything about it any more. A missing offer stays one."""
     kinds = session.scalars(
         select(Task.kind).where(
-            Task.subject_id == referral.id, Task.done_at.is_(None), Task.kind != TaskKind.SERVICE_GAP
+            Task.subject_id == referral.id,
+            Task.done_at.is_(None),
+            Task.kind.not_in([TaskKind.SERVICE_GAP, TaskKind.REFERRAL_ENDED]),
         )
     ).all()
     for kind in kinds:
         settle(session, actor, kind, referral, decision, now)
+
+
+def tell_facility(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:
+    """The referral was taken back after it had been sent: whoever received it is told so, without a name."""
+    if referral.sent_at is None or referral.facility_id is None:
+        return
+    people = facility_people(session, facility_id=referral.facility_id, now=now)
+    if not people:
+        return
+    task = tasks.require(
+        session,
+        actor=actor,
+        kind=TaskKind.REFERRAL_ENDED,
+        subject_id=referral.id,
+        organisation_id=referral.facility_id,
+        owner_id=people[0],
+        backup_id=people[1] if len(people) > 1 else None,
+        due_at=china().closing(china().next_working_day(local_day(now))),
+        now=now,
+        reason=referral.form_no,
+    )
+    notices.ring(session, task=task, step=0, whom=people[:2], urgent=False, now=now)
 
 
 def ask_answer(session: Session, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:

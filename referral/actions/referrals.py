@@ -13,8 +13,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from referral import deadlines, disclosure
-from referral.actions import cases, notices
-from referral.actions.referral_steps import ask_answer, ask_school, end_lines, move, settle, status_row
+from referral.actions import cases, followups, notices
+from referral.actions.referral_steps import (
+    ask_answer,
+    ask_school,
+    end_lines,
+    move,
+    settle,
+    status_row,
+    tell_facility,
+)
 from referral.disclosure import DisclosureProblem, NoteContent
 from referral.models.case import Case
 from referral.models.referral import Referral
@@ -23,6 +31,8 @@ from referral.policies import BEFORE_SENDING, check_hold, check_sendable
 from referral.queries.facilities import choose_for
 from referral.queries.notes import note_inputs
 from referral.terms import (
+    FollowUpTemplate,
+    Outcome,
     PlanStatus,
     ReferralKind,
     ReferralStatus,
@@ -278,6 +288,7 @@ def withdraw(session: Session, *, actor: Actor, referral: Referral, reason: str,
     move(session, actor, referral, ReferralStatus.WITHDRAWN, reason, None, now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
     end_lines(session, actor, referral, "withdrawn", now)
+    tell_facility(session, actor, referral, now)
 
 
 def tell_guardian(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
@@ -343,17 +354,36 @@ def guardian_answered(
     agreed: bool,
     now: datetime,
     refusal: RefusalReason | None = None,
+    present: str | None = None,
 ) -> None:
-    """The guardian has been told of this referral and has answered; the consent itself is its own record."""
+    """The guardian has been told of this referral and has answered; the consent itself is its own record.
+
+    A refusal has its reason, and after one there is a second talk with somebody else present (``present``: the
+    clinician, the county centre, the class teacher; §5.1).
+    """
     access.check_may(actor, May.SEND_REFERRAL)
+    if not agreed and refusal is None:
+        raise InvalidInput("Say why the guardian does not agree: each reason has something to offer.")
+    if referral.status is ReferralStatus.GUARDIAN_REFUSED and not (present or "").strip():
+        raise InvalidInput("The second talk is held with somebody else present. Say who.")
     tell_guardian(session, actor=actor, referral=referral, now=now)
     _await_guardian(session, actor, referral, now)
     to = ReferralStatus.READY if agreed else ReferralStatus.GUARDIAN_REFUSED
-    move(session, actor, referral, to, refusal.value if refusal else None, None, now)
+    move(
+        session, actor, referral, to, refusal.value if refusal else None, (present or "").strip() or None, now
+    )
     settle(session, actor, TaskKind.GUARDIAN_AGREEMENT, referral, "agreed" if agreed else "refused", now)
-    if not agreed:
-        due = china().closing(china().add_working_days(local_day(now), 5))
-        ask_school(session, actor, case, TaskKind.GUARDIAN_SECOND_TALK, referral.id, due, None, now)
+    if agreed:
+        settle(session, actor, TaskKind.GUARDIAN_ADVICE, referral, "agreed", now)
+        leave_by = deadlines.due("T11", referral.urgency, now, china())
+        ask_school(session, actor, case, TaskKind.REFERRAL_SEND, referral.id, leave_by, "T11", now)
+        return
+    by = china().closing(china().add_working_days(local_day(now), 5))
+    ask_school(session, actor, case, TaskKind.GUARDIAN_SECOND_TALK, referral.id, by, None, now)
+    ask_school(session, actor, case, TaskKind.GUARDIAN_ADVICE, referral.id, by, None, now)
+    followups.schedule(
+        session, actor=actor, case=case, template=FollowUpTemplate.REFUSED, day0=local_day(now), now=now
+    )
 
 
 def send(
@@ -395,6 +425,7 @@ _UNTIL_SENT = (
     TaskKind.REFERRAL_HOLD,
     TaskKind.GUARDIAN_AGREEMENT,
     TaskKind.GUARDIAN_SECOND_TALK,
+    TaskKind.GUARDIAN_ADVICE,
 )
 
 
@@ -465,7 +496,7 @@ def returned(session: Session, *, actor: Actor, case: Case, referral: Referral, 
         move(session, actor, referral, ReferralStatus.RETURNED, None, None, now)
     settle(session, actor, TaskKind.RETURN_NOTE, referral, "written", now)
     due = deadlines.due("T16_READ", referral.urgency, now, china())
-    task = ask_school(session, actor, case, TaskKind.RETURN_NOTE_READ, referral.id, due, "T16", now)
+    task = ask_school(session, actor, case, TaskKind.RETURN_NOTE_READ, referral.id, due, "T16_READ", now)
     notices.ring(session, task=task, step=0, whom=[case.owner_id], urgent=False, now=now)
 
 
@@ -480,7 +511,10 @@ def acknowledge(session: Session, *, actor: Actor, case: Case, referral: Referra
     settle(session, actor, TaskKind.RETURN_NOTE_READ, referral, "read", now)
     if case.closed_at is None:
         due = deadlines.due("T16_UPDATE", referral.urgency, now, china())
-        ask_school(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T16", now)
+        ask_school(session, actor, case, TaskKind.PLAN_REVIEW, case.id, due, "T16_UPDATE", now)
+    if referral.return_notes and referral.return_notes[-1].outcome is Outcome.NO_DISORDER_FOUND:
+        # A normal, good end: the child is in school next day, nothing to sign. The plan is reviewed on its own clock.
+        _close_loop(session, actor, referral, now)
 
 
 def complete(
@@ -496,6 +530,10 @@ def complete(
     access.check_may(actor, May.SEND_REFERRAL)
     if plan_status is PlanStatus.REVIEW_DUE:
         raise PolicyViolation("Review the plan first: the return note has not been worked into it.")
+    _close_loop(session, actor, referral, now)
+
+
+def _close_loop(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:
     move(session, actor, referral, ReferralStatus.COMPLETED, None, None, now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
     end_lines(session, actor, referral, "completed", now)

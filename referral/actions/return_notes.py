@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from referral.actions import plans, referrals
+from referral.actions.referral_steps import answers_by_telephone
 from referral.models.case import Case
 from referral.models.referral import Referral, ReturnNote
 from referral.terms import Attendance, Finding, Outcome, ReferralStatus, RiskNow
@@ -52,7 +53,10 @@ def write(
     """Add a version. A further note after the school has read the first one starts its reading again."""
     if referral.facility_id is None:
         raise PolicyViolation("The referral has no facility yet. Choose one first.")
-    access.check_may_at(actor, May.WRITE_RETURN_NOTE, referral.facility_id)
+    if answers_by_telephone(session, referral=referral, now=now):
+        access.check_may(actor, May.SEND_REFERRAL)  # 代录: it came on paper
+    else:
+        access.check_may_at(actor, May.WRITE_RETURN_NOTE, referral.facility_id)
     if referral.status not in WRITABLE:
         raise PolicyViolation("A return note is written after the child has come.")
     _check(note, now)
@@ -91,3 +95,5 @@ def _check(note: ReturnNoteIn, now: datetime) -> None:
         raise InvalidInput("The day of the visit lies in the future.")
     if note.next_visit_on is not None and note.next_visit_on < note.visit_on:
         raise InvalidInput("The next visit lies before this one.")
+    if note.outcome is Outcome.NO_DISORDER_FOUND and note.attendance is not Attendance.FULL:
+        raise InvalidInput("Where nothing was found the child is simply in school: attendance is full.")

@@ -204,7 +204,8 @@ class TestASilentFacility:
         with county.database.begin() as session:
             referral = only_referral(county, session, pupil)
             assert referral.status is S.RECEIVED
-            assert referral.answer_due_at == due + (at(16, 17, 30) - at(14, 10))
+            # 7½ + 10 + 10 hours of work, given back in hours of work
+            assert (due, referral.answer_due_at) == (at(19, 17, 30), at(22, 15))
 
     def test_an_answer_gives_the_facility_back_the_time_it_waited(self, county, pupil):
         sent(county, pupil)
@@ -216,7 +217,7 @@ class TestASilentFacility:
 
         with county.database.begin() as session:
             referral = only_referral(county, session, pupil)
-            assert referral.answer_due_at == due + timedelta(hours=3)
+            assert (due, referral.answer_due_at) == (at(19, 17, 30), at(20, 10, 30))
             assert K.REFERRAL_ANSWER in county.tasks(session, pupil)
 
     def test_a_late_answer_still_counts(self, county, pupil):

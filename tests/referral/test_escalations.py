@@ -127,7 +127,9 @@ def test_done_between_two_steps_ends_the_ladder(county, clock, open_task, tick):
 def test_after_two_days_without_power_each_task_rings_once_at_once(county, clock, open_task, tick):
     task_id = open_task()
     clock.forward(timedelta(days=2))
-    assert tick() == ["counsellor", "lead", "principal", "centre", "officer"], "nobody who should know is left out"
+    assert tick() == ["counsellor", "lead", "principal", "centre", "officer"], (
+        "nobody who should know is left out"
+    )
     assert tick() == []
     clock.forward(timedelta(days=2))
     assert tick() == []
