@@ -85,6 +85,7 @@ class May(StrEnum):
     SET_DISTRICT = "district.set"
     MANAGE_ACCOUNTS = "accounts.manage"
     READ_TRAIL = "trail.read"
+    READ_GAPS = "gaps.read"
 
 
 _SCHOOL_READING = {May.READ_CHILDREN, May.READ_CAMPAIGNS, May.READ_CASES, May.READ_REFERRALS, May.READ_TASKS}
@@ -119,11 +120,11 @@ MAY: dict[Role, frozenset[May]] = {
     Role.COUNTY_CENTRE: frozenset(
         {May.READ_CHILDREN, May.READ_CASES, May.READ_REFERRALS, May.READ_TASKS, May.READ_SCORES, May.ASSESS}
         | {May.CONFIRM_PLAN, May.SEND_REFERRAL, May.READ_RETURN_NOTE, May.HANDLE_CRISIS, May.FOLLOW_UP}
-        | {May.RAISE_WORRY, May.RECORD_CONSENT, May.RECEIVE_HANDOVER}
+        | {May.RAISE_WORRY, May.RECORD_CONSENT, May.RECEIVE_HANDOVER, May.READ_GAPS}
     ),
-    Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT}),
-    Role.CITY_OFFICER: frozenset({May.READ_TASKS}),
-    Role.HEALTH_OFFICER: frozenset({May.READ_TASKS}),
+    Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT, May.READ_GAPS}),
+    Role.CITY_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS}),
+    Role.HEALTH_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS}),
     Role.CLINIC_INTAKE: frozenset(
         {May.READ_REFERRALS, May.ANSWER_REFERRAL, May.READ_TASKS, May.RECEIVE_HANDOVER}
     ),

@@ -11,9 +11,11 @@ from api.v1 import (
     cases,
     children,
     crises,
+    gaps,
     imports,
     instruments,
     organisations,
+    referral_steps,
     referrals,
     tasks,
     tokens,
@@ -36,6 +38,8 @@ CLOSED: tuple[APIRouter, ...] = (
     cases.router,
     crises.router,
     referrals.router,
+    referral_steps.router,
+    gaps.router,
     tasks.router,
 )
 

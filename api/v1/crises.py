@@ -62,6 +62,26 @@ def record_step(
     return _shown(session, card)
 
 
+@router.post("/crises/{episode_id}/mandatory-report", dependencies=[needs(May.HANDLE_CRISIS)])
+def need_report(
+    episode_id: UUID, session: CrisisSessionDep, actor: ActorDep, clock: ClockDep
+) -> CrisisCardOut:
+    """There is something that the law asks us to report: a line with two hours (T19). Again is nothing."""
+    card = crises.get_card(session, actor=actor, episode_id=episode_id, now=clock.now())
+    actions.need_report(session, actor=actor, case=card.case, episode=card.episode, now=clock.now())
+    return _shown(session, card)
+
+
+@router.post("/crises/{episode_id}/stand-down-proposal", dependencies=[needs(May.HANDLE_CRISIS)])
+def propose_stand_down(
+    episode_id: UUID, session: CrisisSessionDep, actor: ActorDep, clock: ClockDep
+) -> CrisisCardOut:
+    """The first of the two people says that it is over; the lead is asked to look."""
+    card = crises.get_card(session, actor=actor, episode_id=episode_id, now=clock.now())
+    actions.propose_stand_down(session, actor=actor, case=card.case, episode=card.episode, now=clock.now())
+    return _shown(session, card)
+
+
 @router.post("/crises/{episode_id}/stand-down", dependencies=[needs(May.STAND_DOWN)])
 def stand_down(
     episode_id: UUID, body: StandDownIn, session: CrisisSessionDep, actor: ActorDep, clock: ClockDep

@@ -45,7 +45,8 @@ from screening.queries.accounts import names_of
 router = json_router(tags=["referrals"])
 
 SEND = needs(May.SEND_REFERRAL)
-ANSWER = needs(May.ANSWER_REFERRAL)
+# The facility; or the school, which types in the answer of a facility that nobody can sign in for.
+ANSWER = needs(May.ANSWER_REFERRAL, May.SEND_REFERRAL)
 
 Shown = FacilityReferralOut | SchoolReferralOut
 
@@ -66,7 +67,7 @@ def list_referrals(
 def show_referral(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
     """To the school all of it; to the facility the note as issued and what belongs to it."""
     referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.get(
@@ -96,7 +97,7 @@ def write_words(
     locale: LocaleDep,
 ) -> WordsOut:
     """What the school puts on part 2. What must not stand there is refused; what to look at again is answered."""
-    referral = _of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock)
     by = names_of(session, [actor.account_id])
     problems = referrals.write_words(
         session,
@@ -114,7 +115,7 @@ def record_guardian_answer(
     referral_id: UUID, body: GuardianAnswerIn, session: SessionDep, actor: ActorDep, clock: ClockDep
 ) -> Shown:
     """The guardian was told and has answered: one press records the consent and moves the referral."""
-    referral = _of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock)
     case = case_of(session, referral=referral)
     guardians.answered(
         session,
@@ -125,13 +126,13 @@ def record_guardian_answer(
         answer=body.answer(),
         now=clock.now(),
     )
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.post("/referrals/{referral_id}/send", dependencies=[SEND])
 def send(referral_id: UUID, body: SendIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
     """The note leaves: frozen, with its basis; from now on the facility sees it."""
-    referral = _of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock)
     case = case_of(session, referral=referral)
     referrals.send(
         session,
@@ -143,7 +144,7 @@ def send(referral_id: UUID, body: SendIn, session: SessionDep, actor: ActorDep, 
         escort=body.escort,
         now=clock.now(),
     )
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.post("/referrals/{referral_id}/withdraw", dependencies=[SEND])
@@ -151,24 +152,24 @@ def withdraw(
     referral_id: UUID, body: WithdrawIn, session: SessionDep, actor: ActorDep, clock: ClockDep
 ) -> Shown:
     """Take it back before the child has been there."""
-    referral = _of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock)
     referrals.withdraw(session, actor=actor, referral=referral, reason=body.reason, now=clock.now())
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.post("/referrals/{referral_id}/acknowledge", dependencies=[SEND])
 def acknowledge(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
     """The return note has been read: the plan has to follow."""
-    referral = _of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock)
     case = case_of(session, referral=referral)
     referrals.acknowledge(session, actor=actor, case=case, referral=referral, now=clock.now())
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.post("/referrals/{referral_id}/complete", dependencies=[SEND])
 def complete(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
     """已闭环. The plan has been reviewed; the facility's view ends."""
-    referral = _of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock)
     case = case_of(session, referral=referral)
     plan = plans.current(session, case=case)
     referrals.complete(
@@ -179,7 +180,7 @@ def complete(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: Clo
         plan_status=plan.status if plan else None,
         now=clock.now(),
     )
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 # --- the facility ------------------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ def receive(referral_id: UUID, session: CrisisSessionDep, actor: ActorDep, clock
     """Opened in the inbox."""
     referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
     answers.receive(session, actor=actor, referral=referral, now=clock.now())
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.post("/referrals/{referral_id}/accept", dependencies=[ANSWER])
@@ -207,7 +208,7 @@ def accept(
         contact=body.contact,
         now=clock.now(),
     )
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.post("/referrals/{referral_id}/decline", dependencies=[ANSWER])
@@ -225,7 +226,7 @@ def decline(
         better_place=body.better_place,
         now=clock.now(),
     )
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.post("/referrals/{referral_id}/schedule", dependencies=[ANSWER])
@@ -243,7 +244,7 @@ def schedule(
         place=body.place,
         now=clock.now(),
     )
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.post("/referrals/{referral_id}/attended", dependencies=[ANSWER])
@@ -252,11 +253,13 @@ def attended(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: Clo
     referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
     case = case_of(session, referral=referral)
     answers.attended(session, actor=actor, case=case, referral=referral, now=clock.now())
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
 @router.post(
-    "/referrals/{referral_id}/return-notes", status_code=201, dependencies=[needs(May.WRITE_RETURN_NOTE)]
+    "/referrals/{referral_id}/return-notes",
+    status_code=201,
+    dependencies=[needs(May.WRITE_RETURN_NOTE, May.SEND_REFERRAL)],
 )
 def write_return_note(
     referral_id: UUID,
@@ -278,10 +281,10 @@ def write_return_note(
             now=clock.now(),
         )
         repeatable.remember(session, subject_id=note.id, now=clock.now())
-    return _shown(session, actor, referral)
+    return shown(session, actor, referral)
 
 
-def _of_school(session: Session, actor: Actor, referral_id: UUID, clock: ClockDep) -> Referral:
+def of_school(session: Session, actor: Actor, referral_id: UUID, clock: ClockDep) -> Referral:
     """A referral for whoever answers for the child; the facility's hand does not do the school's part."""
     referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
     case = case_of(session, referral=referral)
@@ -289,7 +292,7 @@ def _of_school(session: Session, actor: Actor, referral_id: UUID, clock: ClockDe
     return referral
 
 
-def _shown(session: Session, actor: Actor, referral: Referral) -> Shown:
+def shown(session: Session, actor: Actor, referral: Referral) -> Shown:
     session.flush()
     session.refresh(referral, ["history", "notes", "return_notes"])
     if is_facility_of(actor, referral):

@@ -21,6 +21,7 @@ from api.auth.gatekeeper import SignedIn
 from api.deps import csp_nonce, form_token
 from api.errors import TITLES, Problem
 from api.web.presenters import dates, words
+from referral.queries.alarms import Alarm, alarm_for
 from screening.access import May, may
 from screening.core.i18n import DEFAULT_LOCALE, LOCALES, translate
 from screening.models.account import Account
@@ -89,6 +90,7 @@ def render(
             csrf=form_token(request) if signed_in is not None else None,
             here=_here(request),
             me=_name(session, signed_in),
+            alarm=_alarm(session, signed_in, request),
             signed_in=signed_in is not None,
             reads_cases=_may(signed_in, May.READ_CASES),
             reads_campaigns=_may(signed_in, May.READ_CAMPAIGNS),
@@ -113,6 +115,13 @@ def _name(session: Session | None, signed_in: SignedIn | None) -> str | None:
         return None
     account = session.get(Account, signed_in.account_id)
     return account.name if account else None
+
+
+def _alarm(session: Session | None, signed_in: SignedIn | None, request: Request) -> Alarm | None:
+    """Danger that nobody has taken stands on every page, whatever it is about."""
+    if session is None or signed_in is None:
+        return None
+    return alarm_for(session, actor=signed_in.actor, now=request.app.state.clock.now())
 
 
 def _may(signed_in: SignedIn | None, what: May) -> bool:

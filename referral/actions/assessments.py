@@ -181,6 +181,8 @@ def _go_on(
     if case.status is CaseStatus.ASSESSING:
         cases.move(session, actor=actor, case=case, to=CaseStatus.ACTIVE, reason=None, now=now)
     draft = _confirm_plan(session, actor, case, now)
+    if TaskKind.MANDATORY_REPORT in draft.tasks:
+        cases.require_report(session, actor=actor, case=case, owner_id=actor.account_id, now=now)
     _follow(session, actor, case, tier, now)
     _refer(session, actor, case, child, draft, tier, assessment, now)
     sent, waits_for = _send(session, actor, case, child, assessment, now)

@@ -13,6 +13,7 @@ from referral import deadlines
 from referral.actions import followups, tasks
 from referral.models.case import Case, CaseStatusChange, TierChange
 from referral.models.hotline import HandoverRecord
+from referral.models.task import Task
 from referral.queries.people import People
 from referral.queries.signals import Signal
 from referral.states import CASE_TRANSITIONS, CLOSING_FROM, check_transition
@@ -231,6 +232,34 @@ def countersign(session: Session, *, actor: Actor, case: Case, now: datetime) ->
         subject_id=case.id,
         detail={"signed": True},
     )
+
+
+def require_report(
+    session: Session, *, actor: Actor, case: Case, owner_id: UUID | None, now: datetime
+) -> None:
+    """强制报告 (T19): to police, civil affairs and education at once; written down within two hours."""
+    tasks.require(
+        session,
+        actor=actor,
+        kind=TaskKind.MANDATORY_REPORT,
+        subject_id=case.id,
+        organisation_id=case.organisation_id,
+        owner_id=owner_id or case.owner_id,
+        backup_id=case.backup_id,
+        due_at=deadlines.due("T19_RECORD", None, now, china()),
+        now=now,
+        clock="T19_RECORD",
+        child_id=case.child_id,
+        case_id=case.id,
+    )
+
+
+def report_is_open(session: Session, *, case: Case) -> bool:
+    """Whether a mandatory report about this child is still owed, whoever asked for it."""
+    owed = select(Task.id).where(
+        Task.kind == TaskKind.MANDATORY_REPORT, Task.child_id == case.child_id, Task.done_at.is_(None)
+    )
+    return session.scalars(owed.limit(1)).first() is not None
 
 
 def close(session: Session, *, actor: Actor, case: Case, reason: ClosingReason, now: datetime) -> None:

@@ -316,7 +316,9 @@ def _triage(session: Session, signal: Signal, referral: Referral, case: Case, no
     missing = missing_for_triage(facts, guardian_told=told, quota=quota)
     if missing or not referrals.note_is_fit(session, referral=referral, case=case, now=now):
         return False
-    referrals.leave_by_itself(session, actor=SYSTEM, case=case, child=child, referral=referral, now=now)
+    referrals.leave_by_itself(
+        session, actor=SYSTEM, case=case, child=child, referral=referral, why="triage", now=now
+    )
     return True
 
 

@@ -26,7 +26,7 @@ def ring(
     if rung is not None:
         return
     people = list(dict.fromkeys(whom))
-    session.add(TaskRing(task_id=task.id, step=step, rung_at=now, told_id=people[0] if people else None))
+    session.add(TaskRing(task_id=task.id, step=step, rung_at=now, rung_id=people[0] if people else None))
     # A ring for another reason (step 0) does not make a ladder that has been climbed begin again.
     task.step = max(task.step or 0, step)
     for account_id in people:
@@ -34,16 +34,18 @@ def ring(
 
 
 def tell(session: Session, *, task: Task, account_id: UUID, urgent: bool, now: datetime) -> Notice:
-    """One notice to one person: on the open page at once, outside through the worker."""
+    """One notice to one person: on the open page at once, outside through the worker.
+
+    It waits until the person presses it: that a page could show it does not mean that anybody looked.
+    """
     notice = Notice(
         account_id=account_id,
         task_id=task.id,
         channel=Channel.PAGE,
         urgent=urgent,
         number=str(task.id)[:8].upper(),
-        delivery=Delivery.DELIVERED,
+        delivery=Delivery.WAITING,
         created_at=now,
-        delivered_at=now,
     )
     session.add(notice)
     outbox.publish(

@@ -402,6 +402,8 @@ def send(
     consent = current_consent(session, child_id=child.id, purpose=Purpose.SHARE_FACILITY)
     given = consent is not None and consent.status is ConsentStatus.GIVEN
     basis = EMERGENCY_BASIS if emergency else CONSENT_BASIS
+    if emergency and not (escort or "").strip():
+        raise InvalidInput("Name who takes the child there.")
     check_sendable(
         referral.status,
         urgency=referral.urgency,
@@ -467,16 +469,19 @@ def _leave(
 
 
 def leave_by_itself(
-    session: Session, *, actor: Actor, case: Case, child: Child, referral: Referral, now: datetime
+    session: Session, *, actor: Actor, case: Case, child: Child, referral: Referral, why: str, now: datetime
 ) -> None:
-    """``at_once``: the referral leaves unseen, as a triage request (decision 2). The caller has checked that it may."""
+    """The referral leaves unseen, as a triage request (decision 2): ``why`` is *at_once* or *triage*.
+
+    The caller has checked that it may.
+    """
     consent = current_consent(session, child_id=child.id, purpose=Purpose.SHARE_FACILITY)
     if consent is None or consent.status is not ConsentStatus.GIVEN:
         raise PolicyViolation("There is no consent to give data to a facility.")
     referral.kind = ReferralKind.TRIAGE_REQUEST
     referral.legal_basis, referral.consent_id = CONSENT_BASIS, consent.id
     if referral.status is not ReferralStatus.READY:
-        move(session, actor, referral, ReferralStatus.READY, "at_once", None, now)
+        move(session, actor, referral, ReferralStatus.READY, why, None, now)
     _leave(session, actor, case, child, referral, now)
 
 

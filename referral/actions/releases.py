@@ -41,7 +41,9 @@ def release(
         # A guardian without a telephone number, say: the sheet is stored all the same, a person completes it.
         missing = ("note_incomplete",)
     if not missing:
-        referrals.leave_by_itself(session, actor=actor, case=case, child=child, referral=referral, now=now)
+        referrals.leave_by_itself(
+            session, actor=actor, case=case, child=child, referral=referral, why="at_once", now=now
+        )
     return missing
 
 

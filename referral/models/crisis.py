@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, String, text
+from sqlalchemy import Index, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referral.terms import CrisisStep, StepResult
@@ -36,7 +36,14 @@ class CrisisEpisode(Base):
     opened_by: Mapped[UUID | None]
     taken_by: Mapped[UUID | None] = mapped_column(reference("account.id"))
     taken_at: Mapped[datetime | None] = mapped_column(Instant)
+    # The first of the two who end it; whoever took it counts as one as well.
+    proposed_by: Mapped[UUID | None]
+    proposed_at: Mapped[datetime | None] = mapped_column(Instant)
     stood_down_at: Mapped[datetime | None] = mapped_column(Instant)
+    stood_down_by: Mapped[UUID | None]
+    review_meeting_on: Mapped[date | None]
+    # Somebody has said that a mandatory report has to be made; its line says whether it was.
+    report_needed: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     steps: Mapped[list[CrisisStepRecord]] = relationship(order_by="CrisisStepRecord.recorded_at")
 

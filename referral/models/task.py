@@ -62,4 +62,5 @@ class TaskRing(Base):
     task_id: Mapped[UUID] = mapped_column(reference("task.id"))
     step: Mapped[int]
     rung_at: Mapped[datetime] = mapped_column(Instant)
-    told_id: Mapped[UUID | None] = mapped_column(reference("account.id"))
+    # The first of those for whom it rang. Told is only who presses (Notice.seen_at).
+    rung_id: Mapped[UUID | None] = mapped_column("told_id", reference("account.id"))

@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from referral.models.case import Case
-from referral.models.notice import Channel, Notice
+from referral.models.notice import Channel, Delivery, Notice
 from referral.models.task import Task
 from referral.terms import TaskKind
 from screening.access import May, Part, check_may, children_visible_to, visible_child_ids
@@ -92,6 +92,14 @@ def get_task(session: Session, *, actor: Actor, task_id: UUID) -> Task:
     return task
 
 
+def rung_about(session: Session, *, actor: Actor, notices: Sequence[Notice]) -> dict[UUID, TaskLine]:
+    """Other people's tasks that rang here, one step up the ladder: the line and its case's number, never the child."""
+    own = {notice.task_id for notice in notices if notice.account_id == actor.account_id and notice.task_id}
+    rows = session.scalars(select(Task).where(Task.id.in_(own))).all()
+    cases = _cases(session, {row.case_id for row in rows if row.case_id})
+    return {row.id: TaskLine(row, None, cases.get(row.case_id) if row.case_id else None) for row in rows}
+
+
 def alarm_is_open(session: Session, *, batch: ImportBatch) -> bool:
     """Whether somebody still has to answer an alarm of a file that was found through a scope."""
     open_ones = select(Task.id).where(
@@ -163,3 +171,4 @@ def see_notice(session: Session, *, actor: Actor, notice_id: UUID, now: datetime
         raise NotFound
     if notice.seen_at is None:
         notice.seen_at = now
+        notice.delivery, notice.delivered_at = Delivery.DELIVERED, notice.delivered_at or now

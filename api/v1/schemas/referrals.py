@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.v1.schemas.common import Answer, Body, Day, Instant, Line, Name, Note, OneOf
+from api.v1.schemas.common import Answer, Body, Day, Id, Instant, Line, Name, Note, OneOf
 from referral.actions.guardians import GuardianAnswer
 from referral.actions.return_notes import ReturnNoteIn as Written
 from referral.disclosure import LIMITS, DisclosureProblem, NoteContent, SafetySign
@@ -21,6 +21,7 @@ from referral.terms import (
     DeclineReason,
     Finding,
     HelpWanted,
+    NoShowReason,
     Outcome,
     ReferralKind,
     ReferralStatus,
@@ -319,6 +320,7 @@ class GuardianAnswerIn(Body):
     text_version: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[!-~]+$")]
     given_on: Day
     refusal: OneOf[RefusalReason] | None = None
+    present: Name | None = None
 
     def answer(self) -> GuardianAnswer:
         return GuardianAnswer(
@@ -329,6 +331,7 @@ class GuardianAnswerIn(Body):
             text_version=self.text_version,
             given_on=self.given_on,
             refusal=self.refusal,
+            present=self.present,
         )
 
 
@@ -350,6 +353,39 @@ class AcceptIn(Body):
 class DeclineIn(Body):
     reason: OneOf[DeclineReason]
     better_place: Annotated[str, Field(max_length=200)] = ""
+
+
+class PassOnIn(Body):
+    """Instead of declining an emergency: where the child is taken, and who goes along."""
+
+    to_place: Line
+    escort: Name
+
+
+class NoShowIn(Body):
+    reason: OneOf[NoShowReason] = NoShowReason.UNKNOWN
+
+
+class AskIn(Body):
+    question: Annotated[str, Field(min_length=1, max_length=400)]
+
+
+class TellIn(Body):
+    answer: Annotated[str, Field(min_length=1, max_length=400)]
+
+
+class HoldIn(Body):
+    """Nothing leaves by itself until this day: at most five working days."""
+
+    until: Day
+    reason: Annotated[Line, Field(max_length=120)]
+
+
+class RerouteIn(Body):
+    """``in_parallel``: the silent facility keeps its chance. Without ``facility_id`` the next one by the rules."""
+
+    facility_id: Id | None = None
+    in_parallel: bool = False
 
 
 class ScheduleIn(Body):

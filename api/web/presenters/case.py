@@ -112,6 +112,8 @@ class CrisisView:
     taken_at: datetime | None
     steps: tuple[tuple[str, str, str, datetime | None, str], ...]  # code, step, result, when, remark
     waits_for_lead: bool
+    proposed: bool
+    report_needed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Buttons:
     review: bool
     answer_guardian: bool
     send: bool
+    send_any: bool
     draft: bool
     withdraw: bool
     reroute: bool
@@ -260,6 +263,8 @@ def crisis(episode: CrisisEpisode | None, names: Mapping[UUID, str], locale: str
         taken_at=episode.taken_at,
         steps=tuple(steps),
         waits_for_lead=all(record[2] for record in steps),
+        proposed=episode.proposed_at is not None,
+        report_needed=episode.report_needed,
     )
 
 

@@ -15,7 +15,16 @@ from referral.disclosure import NoteContent
 from referral.models.referral import Referral, ReturnNote
 from referral.models.task import Task
 from referral.states import REFERRAL_TURN
-from referral.terms import Attendance, DeclineReason, NoShowReason, ReferralStatus, RiskNow, TaskKind, Urgency
+from referral.terms import (
+    Attendance,
+    DeclineReason,
+    NoShowReason,
+    ReferralStatus,
+    RefusalReason,
+    RiskNow,
+    TaskKind,
+    Urgency,
+)
 from screening.core.clock import local_day
 from screening.core.i18n import translate
 
@@ -99,6 +108,7 @@ class ReferralView:
     appointment_place: str
     guardian_told: bool
     held_until: date | None
+    moves: int
     steps: tuple[Step, ...]
     note: NoteState
     back: tuple[Back, ...]
@@ -160,6 +170,7 @@ def view(
         held_until=referral.held_until
         if referral.held_until and referral.held_until >= local_day(now)
         else None,
+        moves=sum(1 for change in referral.history if change.reason == "moved"),
         steps=tuple(
             Step(
                 status=words.word(change.status, locale),
@@ -191,13 +202,16 @@ def note_state(referral: Referral, tasks: Sequence[Task], now: datetime) -> Note
 def _reason(code: str | None, locale: str) -> str:
     if code is None:
         return ""
-    for kind in (DeclineReason, NoShowReason):
+    for kind in (DeclineReason, NoShowReason, RefusalReason):
         if code in set(kind):
             return words.word(kind(code), locale)
     said = {
         "at_once": translate(locale, "sent by the agreement of district and facility"),
         "screened_out": translate(locale, "the talk found no need"),
         "no_answer": translate(locale, "no answer within the limit"),
+        "moved": translate(locale, "a new time"),
+        "passed_on": translate(locale, "taken to a better place"),
+        "late": translate(locale, "opened after its limit"),
         "another_accepted": translate(locale, "another facility has accepted"),
         "pause_over": translate(locale, "the pause is over"),
         "triage": translate(locale, "nobody has seen the child in time"),

@@ -6,7 +6,7 @@ A shared screen may show everything here: actions and times, never a level, a sc
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -19,10 +19,18 @@ from referral.models.task import Task
 from referral.queries.today import TO_SEE, URGENT, TaskLine
 from referral.terms import ReferralStatus, TaskKind
 from screening.access import May, may
-from screening.core.actor import Actor
+from screening.core.actor import Actor, Role
 from screening.core.clock import local_day
+from screening.core.i18n import translate
 
-RED = URGENT | {TaskKind.CRISIS_REPORT, TaskKind.CRISIS_STAND_DOWN, TaskKind.MANDATORY_REPORT}
+RED = URGENT | {
+    TaskKind.CRISIS_TELL_SCHOOL,
+    TaskKind.CRISIS_TELL_COUNTY,
+    TaskKind.CRISIS_REPORT,
+    TaskKind.CRISIS_STAND_DOWN,
+    TaskKind.MANDATORY_REPORT,
+    TaskKind.HOME_VISIT,
+}
 SEE = TO_SEE | {
     TaskKind.SELF_REFERRAL,
     TaskKind.MAKE_UP,
@@ -32,6 +40,7 @@ SEE = TO_SEE | {
     TaskKind.GUARDIAN_CONTACT,
     TaskKind.GUARDIAN_AGREEMENT,
     TaskKind.GUARDIAN_SECOND_TALK,
+    TaskKind.GUARDIAN_ADVICE,
     TaskKind.NO_SHOW_CONTACT,
     TaskKind.CONFIRM_ALREADY_IN_CARE,
     TaskKind.CONSENT_REPLY,
@@ -281,9 +290,13 @@ def name_on_note(referral: Referral) -> str:
 
 
 def bells(
-    notices: Sequence[Notice], tasks: Mapping[UUID, Task], actor: Actor, locale: str, unknown: str
+    notices: Sequence[Notice],
+    tasks: Mapping[UUID, Task],
+    actor: Actor,
+    locale: str,
+    unknown: Callable[[UUID | None], str],
 ) -> list[Bell]:
-    """One bell per task, urgent ones first; ``unknown`` is said where the task is somebody else's."""
+    """One bell per task, urgent ones first; ``unknown`` says what is said where the task is somebody else's."""
     rung: dict[object, list[Notice]] = {}
     for notice in notices:
         rung.setdefault(notice.task_id or notice.id, []).append(notice)
@@ -294,7 +307,7 @@ def bells(
         found.append(
             Bell(
                 ids=tuple(notice.id for notice in same),
-                action=words.word(task.kind, locale) if task else unknown,
+                action=words.word(task.kind, locale) if task else unknown(last.task_id),
                 number=last.number,
                 urgent=any(notice.urgent for notice in same),
                 href=_of_task(task, actor) if task else "/today",
@@ -302,6 +315,29 @@ def bells(
             )
         )
     return sorted(found, key=lambda bell: (not bell.urgent, -bell.at.timestamp()))
+
+
+# Who is told the number of a case: a school and what stands above it, not a facility.
+_KNOWS_CASES = frozenset(
+    {Role.SCHOOL_LEAD, Role.PRINCIPAL, Role.COUNTY_CENTRE, Role.EDU_OFFICER, Role.CITY_OFFICER}
+)
+
+
+def of_others(line: TaskLine | None, actor: Actor, now: datetime, locale: str) -> str:
+    """What rang one step up: case number, item and hours overdue; no name, no content (field guide §4)."""
+    if line is None:
+        return ""
+    hours = max(0, int((now - line.task.due_at).total_seconds() // 3600))
+    item = words.word(line.task.kind, locale)
+    if line.case is None or not actor.roles & _KNOWS_CASES:
+        return translate(locale, "{item}, {hours} h overdue", item=item, hours=hours)
+    return translate(
+        locale,
+        "{item}, case {number}, {hours} h overdue",
+        item=item,
+        number=line.case.case_no,
+        hours=hours,
+    )
 
 
 def _of_task(task: Task, actor: Actor) -> str:

@@ -97,6 +97,8 @@ _FROM_CRISIS = frozenset(
     {
         TaskKind.CRISIS_ACKNOWLEDGE,
         TaskKind.CRISIS_STEP,
+        TaskKind.CRISIS_TELL_SCHOOL,
+        TaskKind.CRISIS_TELL_COUNTY,
         TaskKind.CRISIS_STAND_DOWN,
         TaskKind.CRISIS_REPORT,
         TaskKind.MANDATORY_REPORT,
@@ -119,6 +121,9 @@ _FROM_REFERRAL = frozenset(
     {
         TaskKind.GUARDIAN_AGREEMENT,
         TaskKind.GUARDIAN_SECOND_TALK,
+        TaskKind.GUARDIAN_ADVICE,
+        TaskKind.HOME_VISIT,
+        TaskKind.REFERRAL_ENDED,
         TaskKind.REFERRAL_SEND,
         TaskKind.REFERRAL_ANSWER,
         TaskKind.REFERRAL_REROUTE,

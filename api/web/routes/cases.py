@@ -16,6 +16,7 @@ from api.web.pages import go, page_locale, render
 from api.web.presenters import case as present
 from api.web.presenters import dates, plan, referral, results, words
 from referral.actions import cases, followups
+from referral.actions.referral_steps import answers_by_telephone
 from referral.actions.reroutes import REROUTABLE
 from referral.disclosure import LIMITS, SafetySign
 from referral.models.case import Case
@@ -28,6 +29,7 @@ from referral.terms import (
     HelpWanted,
     PlanStatus,
     ReferralStatus,
+    RefusalReason,
     SafetyFact,
     Sign,
     StepResult,
@@ -110,6 +112,9 @@ def page(
         plan=plan.view(file.plan, locale),
         plans=len(file.plans),
         referral=referral_view,
+        phoned=file.referral is not None
+        and file.referral.sent_at is not None
+        and answers_by_telephone(session, referral=file.referral, now=now),
         former=[
             referral.view(r, names=names, tasks=(), clinical=False, now=now, locale=locale)
             for r in file.referrals
@@ -144,6 +149,7 @@ CHOICES: dict[str, list[Any]] = {
     "signs": list(Sign),
     "help": list(HelpWanted),
     "tier": list(Tier),
+    "refusal": list(RefusalReason),
     "urgency": [Urgency.ROUTINE, Urgency.URGENT, Urgency.EMERGENCY],
 }
 
@@ -180,6 +186,7 @@ def _buttons(file: CaseFile, actor: Actor) -> present.Buttons:
         review=can(May.CONFIRM_PLAN, planned is PlanStatus.REVIEW_DUE, case.tier is not None),
         answer_guardian=can(May.SEND_REFERRAL, sending.waits) and can(May.RECORD_CONSENT),
         send=can(May.SEND_REFERRAL, sending.waits, sending.has_facility),
+        send_any=can(May.SEND_REFERRAL),
         draft=can(May.SEND_REFERRAL, open_case, sending.status is None),
         withdraw=can(May.SEND_REFERRAL, sending.status in referral.CAN_BE_WITHDRAWN),
         reroute=can(May.SEND_REFERRAL, sending.status in REROUTABLE),

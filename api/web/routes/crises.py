@@ -77,6 +77,28 @@ def record_step(
     return go(f"/cases/{case.id}#crisis")
 
 
+@router.post("/propose")
+def propose(
+    case_id: UUID, episode_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """The first of the two people says that it is over; the lead is asked to look."""
+    now = clock.now()
+    case, episode = _episode(session, actor, case_id, episode_id, now)
+    crises.propose_stand_down(session, actor=actor, case=case, episode=episode, now=now)
+    return go(f"/cases/{case.id}#crisis")
+
+
+@router.post("/report")
+def need_report(
+    case_id: UUID, episode_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """There is something that the law asks us to report: a line with two hours."""
+    now = clock.now()
+    case, episode = _episode(session, actor, case_id, episode_id, now)
+    crises.need_report(session, actor=actor, case=case, episode=episode, now=now)
+    return go(f"/cases/{case.id}#crisis")
+
+
 @router.post("/stand-down", dependencies=[needs(May.STAND_DOWN)])
 def stand_down(
     case_id: UUID,

@@ -14,7 +14,9 @@ from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import dates
 from api.web.presenters import referral as present
+from api.web.presenters.case import READS_CLINICAL
 from referral.actions import answers, return_notes
+from referral.actions.referral_steps import answers_by_telephone
 from referral.actions.return_notes import ReturnNoteIn
 from referral.models.referral import Referral
 from referral.queries.referrals import case_of, get_referral, read_note
@@ -27,7 +29,9 @@ from screening.queries.accounts import names_of
 
 router = APIRouter(prefix="/referrals", include_in_schema=False, dependencies=[Depends(get_page_actor)])
 
-READS, ANSWERS = needs(May.READ_REFERRALS), needs(May.ANSWER_REFERRAL)
+READS = needs(May.READ_REFERRALS)
+# The facility; or the school, which types in the answer of a facility that nobody can sign in for (代录).
+ANSWERS = needs(May.ANSWER_REFERRAL, May.SEND_REFERRAL)
 PDF = "application/pdf"
 LINE = 400  # characters of one text of the return note
 CHOICES = {
@@ -47,13 +51,16 @@ def show_referral(
     """The note as it was sent, and what the facility can answer. The school reads it on its case."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    if not _is_theirs(actor, found):
+    if not _is_theirs(session, actor, found, now):
         return go(f"/cases/{found.case_id}#referral")
     return page(request, session, actor, found, now)
 
 
-def _is_theirs(actor: Actor, found: Referral) -> bool:
-    return found.facility_id in places(actor, May.ANSWER_REFERRAL)
+def _is_theirs(session: Session, actor: Actor, found: Referral, now: datetime) -> bool:
+    if found.facility_id in places(actor, May.ANSWER_REFERRAL):
+        return True
+    phoned = found.sent_at is not None and answers_by_telephone(session, referral=found, now=now)
+    return phoned and may(actor, May.SEND_REFERRAL)
 
 
 def page(
@@ -76,12 +83,18 @@ def page(
         session=session,
         status=200 if refused is None and not (form and form.errors) else 422,
         referral=present.view(
-            found, names=names, tasks=(), clinical=True, since_sent=True, now=now, locale=locale
+            found,
+            names=names,
+            tasks=(),
+            clinical=may(actor, May.ANSWER_REFERRAL) or bool(actor.roles & READS_CLINICAL),
+            since_sent=True,
+            now=now,
+            locale=locale,
         ),
         out=note.out if note else None,
         help_wanted=[HelpWanted(code) for code in note.out.help_wanted] if note else [],
         kind=found.kind,
-        writes=may(actor, May.WRITE_RETURN_NOTE),
+        writes=may(actor, May.WRITE_RETURN_NOTE) or may(actor, May.SEND_REFERRAL),
         form=form or Form(),
         refused=refused,
         choices=CHOICES,
@@ -133,6 +146,32 @@ def accept(
     answers.accept(session, actor=actor, case=case, referral=found, contact=contact or None, now=now)
     if at is not None:
         answers.schedule(session, actor=actor, case=case, referral=found, at=at, place=place, now=now)
+    return go(f"/referrals/{found.id}")
+
+
+@router.post("/{referral_id}/pass-on", dependencies=[ANSWERS])
+def pass_on(
+    referral_id: UUID, form: FormDep, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """Accepted and passed on: an emergency is not declined, it is taken to a better place."""
+    now = clock.now()
+    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    to_place = form.text("to_place", limit=120, needed=True)
+    escort = form.text("escort", limit=60, needed=True)
+    form.check()
+    case = case_of(session, referral=found)
+    answers.pass_on(
+        session, actor=actor, case=case, referral=found, to_place=to_place, escort=escort, now=now
+    )
+    return go(f"/referrals/{found.id}")
+
+
+@router.post("/{referral_id}/care", dependencies=[ANSWERS])
+def take_into_care(referral_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+    """Care has begun; the return note is still to come."""
+    now = clock.now()
+    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    answers.take_into_care(session, actor=actor, referral=found, now=now)
     return go(f"/referrals/{found.id}")
 
 
@@ -217,7 +256,7 @@ def ask(
     return go(f"/referrals/{found.id}")
 
 
-@router.post("/{referral_id}/return-notes", dependencies=[needs(May.WRITE_RETURN_NOTE)])
+@router.post("/{referral_id}/return-notes", dependencies=[needs(May.WRITE_RETURN_NOTE, May.SEND_REFERRAL)])
 def write_return_note(
     referral_id: UUID,
     request: Request,

@@ -17,7 +17,7 @@ from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.planning import ReferralNeed
 from referral.queries.cases import get_case
-from referral.terms import Urgency
+from referral.terms import RefusalReason, Urgency
 from screening.access import May
 from screening.core.actor import Actor
 from screening.core.errors import InvalidInput, NotFound, PolicyViolation
@@ -79,9 +79,20 @@ def guardian(
         raise InvalidInput("Please choose one of the answers.")
     agreed = form.raw("answer") == "agreed"
     form.text("agreed_by", limit=60, needed=True)
+    refusal = None if agreed else form.choice("refusal", RefusalReason, needed=True)
+    present = form.text("present", limit=60)
     form.check()
     record_agreement(session, actor, case.child, form, agreed=agreed, now=now)
-    referrals.guardian_answered(session, actor=actor, case=case, referral=referral, agreed=agreed, now=now)
+    referrals.guardian_answered(
+        session,
+        actor=actor,
+        case=case,
+        referral=referral,
+        agreed=agreed,
+        refusal=refusal,
+        present=present or None,
+        now=now,
+    )
     if agreed and form.has("send"):
         _send(session, actor, case, referral, None, now)
     return _back(case)

@@ -16,12 +16,14 @@ from api.web.presenters import dates, today, words
 from api.web.presenters.case import OWN_BUTTON
 from referral.actions import cases, tasks
 from referral.models.task import Task
+from referral.queries.gaps import waiting_unseen
 from referral.queries.people import people_of
 from referral.queries.referrals import list_referrals
 from referral.queries.today import (
     get_task,
     list_notices,
     list_tasks,
+    rung_about,
     see_notice,
     waiting_for_others,
 )
@@ -48,6 +50,7 @@ def show_today(request: Request, session: SessionDep, actor: PageActorDep, clock
     others = waiting_for_others(session, actor=actor, now=now) if may(actor, May.READ_TASKS) else []
     names = organisation_names(session, {line.task.organisation_id for line in others})
     new, going = _inbox(session, actor, now, locale)
+    gap = waiting_unseen(session, actor=actor, now=now) if may(actor, May.READ_GAPS) else None
     return render(
         request,
         "today/today.html",
@@ -63,8 +66,9 @@ def show_today(request: Request, session: SessionDep, actor: PageActorDep, clock
         at_facility=may(actor, May.ANSWER_REFERRAL),
         new=new,
         going=going,
-        bells=_bells(session, actor, locale),
+        bells=_bells(session, actor, now, locale),
         has_tasks=may(actor, May.READ_TASKS),
+        gap=gap if gap and gap.total != 0 else None,
     )
 
 
@@ -76,16 +80,23 @@ def _inbox(
     return today.inbox(list_referrals(session, actor=actor, now=now, limit=200), now, locale)
 
 
-def _bells(session: Session, actor: Actor, locale: str) -> list[today.Bell]:
+def _bells(session: Session, actor: Actor, now: datetime, locale: str) -> list[today.Bell]:
     notices = list_notices(session, actor=actor)
     known = {}
     for notice in notices:
         task = _own_task(session, actor, notice.task_id)
         if task is not None:
             known[task.id] = task
-    open_ones = [n for n in notices if n.task_id not in known or known[n.task_id].done_at is None]
+    lines = rung_about(session, actor=actor, notices=notices)
+    open_ones = [n for n in notices if n.task_id not in lines or lines[n.task_id].task.done_at is None]
     unknown = translate(locale, "Something waits for you; the person in charge has not answered yet")
-    return today.bells(open_ones, known, actor, locale, unknown)
+    return today.bells(
+        open_ones,
+        known,
+        actor,
+        locale,
+        lambda at: today.of_others(lines.get(at), actor, now, locale) or unknown,
+    )
 
 
 def _own_task(session: Session, actor: Actor, task_id: UUID | None) -> Task | None:
@@ -98,11 +109,18 @@ def _own_task(session: Session, actor: Actor, task_id: UUID | None) -> Task | No
 
 
 @router.get("/today/notices")
-def show_notices(request: Request, database: DatabaseDep, actor: PageActorDep) -> Response:
+def show_notices(request: Request, database: DatabaseDep, actor: PageActorDep, clock: ClockDep) -> Response:
     """The bells alone, for the open page. Asked by a script: it does not keep the session alive."""
     with database.look() as session:
-        bells = _bells(session, actor, page_locale(request))
+        bells = _bells(session, actor, clock.now(), page_locale(request))
         return render(request, "today/bells.html", bells=bells)
+
+
+@router.get("/today/alarm")
+def show_alarm(request: Request, database: DatabaseDep, actor: PageActorDep) -> Response:
+    """The alarm alone, for a page that stays open. Asked by a script: it does not keep the session alive."""
+    with database.look() as session:
+        return render(request, "alarm.html", session=session)
 
 
 @router.get("/today/here")

@@ -96,6 +96,17 @@
     setInterval(ask, 20000);
   }
 
+  // --- danger that nobody has taken, on every page -----------------------------------------------------------
+  const alarm = document.querySelector("[data-alarm]");
+  if (alarm) {
+    setInterval(async () => {
+      try {
+        const answer = await fetch(alarm.dataset.alarm, { headers: { Accept: "text/html" } });
+        if (answer.ok) alarm.innerHTML = await answer.text();
+      } catch { /* no network now: the next look comes by itself */ }
+    }, 20000);
+  }
+
   // --- a form being filled in keeps the session alive; nothing of it is stored on this machine ---------------
   let told = Date.now();
   document.addEventListener("input", (event) => {
