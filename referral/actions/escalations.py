@@ -82,8 +82,8 @@ class _Chain:
         """Everybody who should have been told by now, nearest first; whoever is on duty leads in danger."""
         passed = [step for step in steps if step.at <= self._now]
         found = [*self._duty(None), self._task.owner_id]
-        if self._danger and self._task.backup_id:
-            found.append(self._task.backup_id)  # the owner of the case, who was rung when it was opened
+        if self._danger and self._case:
+            found.append(self._case.owner_id)  # who was rung when it was opened
         for step in passed:
             for word in step.whom:
                 found += self._people(word)

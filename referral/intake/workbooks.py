@@ -87,6 +87,8 @@ def stage(
     roll = enrolled(session, organisation_id=campaign.organisation_id, student_nos=_numbers(parsed))
     rows = _check_rows(session, campaign, parsed, roll)
     known_here, unknown = _critical_rows(parsed, roll)
+    # Sheets of long ago ring nobody, whether the child is known here or comes with this file (decision 18).
+    unknown = [row for row in unknown if not _is_history(row, now)]
     batch = imports.store(
         session,
         actor=actor,
@@ -234,6 +236,10 @@ def _critical_rows(
                 elif row.worst in URGENT:
                     others.append(row)
     return found, others
+
+
+def _is_history(row: SheetRow, now: datetime) -> bool:
+    return row.administered_on is not None and policies.is_history(row.administered_on, local_day(now))
 
 
 def _sight_rows(

@@ -730,6 +730,7 @@ class Loop(RuleBasedStateMachine):
                     text_version="2026-1",
                     given_on=self.clock.today(),
                     refusal=None if agreed else RefusalReason.COST,
+                    present="班主任",
                 )
                 return guardians.answered(session, child=child_row, answer=answer, **both)
             case "send" | "send_emergency":

@@ -101,7 +101,7 @@ ONLY_WHILE: dict[str, tuple[str, ...]] = {
     "return_note_read": ("returned",),
 }
 # Lines that may outlive their referral: the paper is still being printed, a place is missing in the county.
-OUTLIVES = frozenset({"note_overdue", "service_gap", "glyph_missing"})
+OUTLIVES = frozenset({"note_overdue", "service_gap", "glyph_missing", "referral_ended"})
 
 SCHOOL = ("counsellor", "lead", "centre")  # may send, hold, withdraw, reroute, acknowledge
 ASSESSORS = ("counsellor", "centre")

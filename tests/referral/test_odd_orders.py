@@ -40,6 +40,7 @@ from referral.terms import (
     Outcome,
     ReferralKind,
     ReferralStatus,
+    RefusalReason,
     ReleaseMode,
     RiskNow,
     StepResult,
@@ -141,7 +142,16 @@ def guardian_says(county, pupil, agreed):
             case=county.case(session, pupil),
             child=session.get_one(Child, pupil.id),
             referral=living(county, session, pupil),
-            answer=GuardianAnswer(agreed, "张大山", "父亲", "phone", "2026-1", county.clock.today()),
+            answer=GuardianAnswer(
+                agreed,
+                "张大山",
+                "父亲",
+                "phone",
+                "2026-1",
+                county.clock.today(),
+                refusal=None if agreed else RefusalReason.COST,
+                present="班主任",
+            ),
             now=county.clock.now(),
         )
 
@@ -233,7 +243,8 @@ def test_nobody_is_asked_about_a_referral_that_was_taken_back(county, pupil, unt
             now=county.clock.now(),
         )
         session.flush()
-        assert lines_about(county, session, referral_id) == set()
+        # The facility alone is told that it was taken back.
+        assert lines_about(county, session, referral_id) == {K.REFERRAL_ENDED}
 
 
 def test_a_moved_appointment_is_asked_about_on_its_own_evening(county, pupil):
@@ -366,6 +377,7 @@ def test_a_child_is_not_screened_out_while_one_of_two_facilities_has_the_referra
             case=county.case(session, pupil),
             child=session.get_one(Child, pupil.id),
             referral=referral,
+            why="triage",
             now=county.clock.now(),
         )
     county.clock.forward(timedelta(days=10))
