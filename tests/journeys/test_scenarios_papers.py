@@ -94,7 +94,7 @@ def test_a15_and_a36_what_the_note_says_and_what_it_does_not(press, tmp_path):
     probability = file[0]["probability"]
     forbidden = [IDENTITY, IDENTITY[:6], pupil.student_no, "概率", "第9题", "重点关注", "一般关注", "危机"]
     forbidden += ["留守", "困境", "低保", "孤儿", "贫困", "经济困难", "外出", "抑郁症", "患者"]
-    forbidden += [f"{probability[end] * 100:.0f}%" for end in probability]
+    forbidden += [f"{probability[end] * 100:.0f}%" for end in ("low", "high")]
     assert [word for word in forbidden if word in text] == []
 
 
@@ -152,7 +152,7 @@ def test_a37_the_severe_floor_needs_no_probability(play):
     rate = {"base_rate": 0.03, "release": "stepwise"}
     proposal = play.put("edu_officer", "/district", rate)
     assert proposal.status_code == 200, proposal.text
-    version = proposal.json()["version"]
+    version = proposal.json()["proposed"]["version"]
     play.post("edu_officer", "/district/approval", {"version": version}, expect=409)
     play.post("second_officer", "/district/approval", {"version": version})
     campaign = play.world.make_campaign("mht")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +14,10 @@ from referral.models.referral import Facility, Referral
 from referral.models.task import Task
 from referral.terms import ReferralKind, ReferralStatus, TaskKind
 from screening.core.calendar import china
+from screening.models.child import Enrolment
 from tests.factories import spread
 from tests.journeys.scenes import ACUTE, Scene, at, scene
+from tests.screening.workbooks import HEADINGS, PHQ9, child, sheet, workbook
 
 RETURN = {
     "outcome": "no_disorder_found",
@@ -222,12 +224,25 @@ def test_a35_forty_wait_and_five_places_are_open(start):
     five leave, the highest first; the others keep a named person and are counted by days."""
     play = start(at(10, 14))
     campaign = play.world.make_campaign("phq9")
-    highest = set()
-    for number in range(40):
-        pupil = play.world.make_child(campaign, share=True)
-        urgent = number % 8 == 7  # five of them, none among the first
-        play.world.submit(pupil, "phq9", spread("phq9", 22 if urgent else 11))
-        highest |= {pupil.id} if urgent else set()
+    agreed = {"筛查同意": "是", "转介同意": "是", "同意日期": date(2026, 9, 20)}
+    agreed |= {"监护人": "家长甲", "关系": "母亲", "电话": "13900000001"}
+    roster = [child(number, **agreed) for number in range(1, 41)]
+    urgent = {8, 16, 24, 32, 40}  # by number, none among the first
+    rows = [sheet(n, (3,) * 7 + (1 if n in urgent else 0, 0), on=date(2026, 10, 14)) for n in range(1, 41)]
+    rows = [
+        row if n in urgent else sheet(n, (2,) * 5 + (1, 0, 0, 0), on=date(2026, 10, 14))
+        for n, row in enumerate(rows, 1)
+    ]
+    _, batch = play.service.upload(
+        "counsellor", campaign, workbook({"名册": [HEADINGS, *roster], "phq9": [PHQ9, *rows]})
+    )
+    play.post("counsellor", f"/imports/{batch['id']}/commit", {"good_rows_only": False})
+    play.work()
+    with play.database.look() as session:
+        numbers = {f"2026{number:04d}" for number in urgent}
+        enrolled = session.scalars(select(Enrolment))
+        highest = {each.child_id for each in enrolled if each.student_no in numbers}
+    assert (play.count(Referral), len(highest)) == (40, 5)
     counsellor = play.world.actor("counsellor")
     with play.database.begin() as session:
         for facility in session.scalars(select(Facility)):
