@@ -95,7 +95,7 @@ def _bells(session: Session, actor: Actor, now: datetime, locale: str) -> list[t
         known,
         actor,
         locale,
-        lambda at: today.of_others(lines.get(at), actor, now, locale) or unknown,
+        lambda at: today.of_others(lines.get(at) if at else None, actor, now, locale) or unknown,
     )
 
 
