@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from api import errors, v1, web
@@ -46,6 +48,7 @@ def create_app(
     open_to_all = {("GET", "/healthz"), *v1.OPEN, *web.OPEN, *([("GET", openapi)] if openapi else [])}
     app = FastAPI(
         title="心桥 Xinqiao",
+        routes=list(_routes()),
         openapi_url=openapi,
         docs_url=None,
         redoc_url=None,
@@ -67,12 +70,20 @@ def create_app(
     app.state.error_page = web.error_page
     for kind in errors.HANDLED:
         app.add_exception_handler(kind, errors.handle)
-    app.get("/healthz", include_in_schema=False)(healthz)
-    for router in [*v1.routers(), *web.routers()]:
-        app.include_router(router)
-    if STATIC_FILES.is_dir():
-        app.mount("/static", StaticFiles(directory=STATIC_FILES), name="static")
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Every route with all it depends on, for each app of this process: working that out takes a fifth of a second,
+    and neither settings nor database have a part in it."""
+    site = FastAPI(openapi_url=None, form_limits={"max_files": 1, "max_fields": 100})
+    site.get("/healthz", include_in_schema=False)(healthz)
+    for router in [*v1.routers(), *web.routers()]:
+        site.include_router(router)
+    if STATIC_FILES.is_dir():
+        site.mount("/static", StaticFiles(directory=STATIC_FILES), name="static")
+    return tuple(site.routes)
 
 
 @asynccontextmanager

@@ -207,6 +207,29 @@ def keyring() -> Keyring:
     return Keyring(keys={1: bytes(range(32))}, current=1, index_key=bytes(range(32, 64)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """SQLAlchemy keeps compiled statements by engine, and each test has engines of its own: here those of one process
+    share what they have compiled, as those of a service do that runs for months."""
+    from screening.core.db import Database
+
+    first: dict[tuple[str, str], Any] = {}
+    plain = Database.__init__
+
+    def sharing(self: Database, *given: Any, **named: Any) -> None:
+        plain(self, *given, **named)
+        for engine in {self.engine, self._readers}:
+            known = first.setdefault(
+                (engine.dialect.name, "writes" if engine is self.engine else "reads"), engine
+            )
+            engine._compiled_cache = known._compiled_cache
+            engine.dialect = engine.pool._dialect = known.dialect
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "__init__", sharing)
+        yield
+
+
 @pytest.fixture
 def database(database_url: str, keyring: Keyring) -> Iterator[Database]:
     """A clean :class:`Database`: SQLite as a copy of a migrated file, PostgreSQL emptied."""

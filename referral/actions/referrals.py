@@ -289,6 +289,21 @@ def withdraw(session: Session, *, actor: Actor, referral: Referral, reason: str,
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
     end_lines(session, actor, referral, "withdrawn", now)
     tell_facility(session, actor, referral, now)
+    _ask_about_the_silent(session, actor, referral, now)
+
+
+def _ask_about_the_silent(session: Session, actor: Actor, taken_back: Referral, now: datetime) -> None:
+    """The facility that was asked beside a silent one is no longer: somebody decides about the silent one again."""
+    session.flush()
+    others = session.scalars(
+        select(Referral).where(Referral.case_id == taken_back.case_id, Referral.ended_at.is_(None))
+    ).all()
+    if any(other.status is not ReferralStatus.EXPIRED_NO_ANSWER for other in others):
+        return
+    for silent in others:
+        case = session.get_one(Case, silent.case_id)
+        due = china().closing(china().add_working_days(local_day(now), 1))
+        ask_school(session, actor, case, TaskKind.REFERRAL_REROUTE, silent.id, due, None, now)
 
 
 def tell_guardian(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:

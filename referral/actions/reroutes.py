@@ -43,6 +43,8 @@ def reroute(
         raise PolicyViolation("Only a refused or unanswered referral is passed on.")
     if in_parallel and referral.status is not ReferralStatus.EXPIRED_NO_ANSWER:
         raise PolicyViolation("A facility that has refused is not asked a second time.")
+    if _asked_since(session, referral):
+        raise PolicyViolation("Another facility has been asked since. Go on with that referral.")
     asked = frozenset(_asked(session, case))
     target = facility_id
     if target is None:
@@ -67,6 +69,16 @@ def reroute(
         former=referral,
         now=now,
     )
+
+
+def _asked_since(session: Session, referral: Referral) -> bool:
+    """Whether a referral that follows this one is under way: a third would leave nobody knowing whom to wait for."""
+    later = select(Referral.id).where(
+        Referral.case_id == referral.case_id,
+        Referral.ended_at.is_(None),
+        Referral.drafted_at > referral.drafted_at,
+    )
+    return session.scalars(later.limit(1)).first() is not None
 
 
 def _asked(session: Session, case: Case) -> set[UUID]:

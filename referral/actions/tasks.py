@@ -113,6 +113,7 @@ BY_EVENT = frozenset(
     {
         TaskKind.CRISIS_ACKNOWLEDGE,
         TaskKind.SECOND_ASSESSMENT,
+        TaskKind.COUNTY_ASSESSMENT,
         TaskKind.SAME_DAY_TALK,
         TaskKind.SAFETY_TALK,
         TaskKind.REFERRAL_SEND,

@@ -166,7 +166,7 @@ class Loop(RuleBasedStateMachine):
         self.model = Model()
         self.uploads = 0
         self.seen: dict[str, Any] | None = None
-        self.refusing = False
+        self.refusing: bool | None = None
         self.waited = 0
         self.looked_at: tuple[Any, ...] = ()
 
@@ -237,7 +237,8 @@ class Loop(RuleBasedStateMachine):
         except DomainError as said:
             refused = said
         assert (refused is None) is possible, f"refused: {refused}" if refused else "an impossible press"
-        self.refusing = not possible
+        # Of several presses in one step, one that worked has changed something.
+        self.refusing = not possible and self.refusing is not False
         return done
 
     # --- sheets --------------------------------------------------------------------------------------------
@@ -783,7 +784,6 @@ class Loop(RuleBasedStateMachine):
                 ref.holds += 1
                 ref.held_until = china().add_working_days(self.clock.today(), 3)
             case "reroute" | "ask_second_too":
-                ref.second_asked = True
                 with self.database.look() as session:
                     new = self.adopt_referral(session, file)
                 assert new.id == done
@@ -1056,7 +1056,7 @@ class Loop(RuleBasedStateMachine):
         found = self.observe()
         if self.refusing and self.seen is not None:
             assert found == self.seen, "a refused press has left something behind"
-        self.seen, self.refusing = found, False
+        self.seen, self.refusing = found, None
         assert found["cases"] == {
             file.id: (kid.pupil.id, file.status, file.tier, file.worst)
             for kid in self.model.kids
@@ -1141,7 +1141,7 @@ class Loop(RuleBasedStateMachine):
         self, file: File, ref: Ref, opened: set[tuple[str, UUID]], decided: set[tuple[str, UUID]]
     ) -> None:
         asked = ASKED.get(ref.status, ())
-        if asked and not (ref.status == "expired_no_answer" and ref.second_asked):
+        if asked and not (ref.status == "expired_no_answer" and file.asked_since(ref)):
             there = opened | decided
             assert any((kind, ref.id) in there for kind in asked), f"nobody is asked about {ref.status}"
         for kind, subject in opened:

@@ -124,7 +124,6 @@ class Ref:
     holds: int = 0
     held_until: date | None = None
     asked_at: datetime | None = None
-    second_asked: bool = False
     words: bool = False  # the school has written part 2 of the note
     granted: bool = False
 
@@ -182,6 +181,10 @@ class File:
         opened = [ref for ref in self.refs if ref.is_open]
         opened.sort(key=lambda ref: ref.status == "expired_no_answer")
         return opened[0] if opened else None
+
+    def asked_since(self, ref: Ref) -> bool:
+        """Another facility has been asked after this one, and that goes on."""
+        return any(later.is_open for later in self.refs[self.refs.index(ref) + 1 :])
 
 
 @dataclass(slots=True)
@@ -242,7 +245,7 @@ def _guards(kid: Kid, file: File, ref: Ref, press: str) -> bool:
     if press == "complete":
         return file.plan != "review_due"
     if press in ("reroute", "ask_second_too"):
-        return not ref.second_asked
+        return not file.asked_since(ref)
     return True
 
 

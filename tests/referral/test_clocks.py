@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from referral.actions import answers, clocks, referrals, reroutes
+from referral.actions import answers, clocks, referrals, reroutes, tasks
 from referral.models.referral import ChannelAgreement, Facility, Referral
 from referral.models.task import Task
 from referral.terms import DeclineReason, NoShowReason, ReferralKind, ReferralStatus, TaskKind
@@ -72,6 +72,22 @@ class TestACHildNobodyHasSeen:
             assert task.due_at == at(21, 17, 30)
             # A34: nobody has told the guardian, so nothing has left.
             assert only_referral(county, session, pupil).status is S.DRAFT
+
+    def test_the_county_centre_sees_the_child_and_does_not_tick_it_off(self, county, pupil):
+        county.submit(pupil, "phq9", phq9(total=11))
+        run(county, at(20))
+        with (
+            county.database.begin() as session,
+            pytest.raises(PolicyViolation, match="not by ticking it off"),
+        ):
+            tasks.finish(
+                session,
+                actor=county.actors["centre"],
+                task=county.tasks(session, pupil)[K.COUNTY_ASSESSMENT],
+                decision="done",
+                reason="已决定",
+                now=county.clock.now(),
+            )
 
     def test_a_child_who_was_seen_stays_at_the_school(self, county, pupil):
         county.submit(pupil, "phq9", phq9(total=11))
@@ -335,6 +351,43 @@ class TestAnotherFacility:
             first, second = county.referrals(session, pupil)
             assert (first.status, second.status) == (S.WITHDRAWN, S.ACCEPTED)
             assert first.history[-1].reason == "another_accepted"
+
+    def test_while_the_second_is_asked_the_silent_one_is_not_passed_on_to_a_third(self, county, pupil):
+        sent(county, pupil)
+        self.second_clinic(county)
+        run(county, at(19))
+        self.reroute(county, pupil, in_parallel=True)
+        with county.database.begin() as session:
+            first, _ = county.referrals(session, pupil)
+            with pytest.raises(PolicyViolation, match="Another facility has been asked since"):
+                reroutes.reroute(
+                    session,
+                    actor=county.actors["counsellor"],
+                    case=county.case(session, pupil),
+                    child=session.get_one(Child, pupil.id),
+                    referral=first,
+                    facility_id=None,
+                    in_parallel=False,
+                    now=county.clock.now(),
+                )
+
+    def test_when_the_second_is_taken_back_somebody_decides_about_the_silent_one_again(self, county, pupil):
+        sent(county, pupil)
+        self.second_clinic(county)
+        run(county, at(19))
+        self.reroute(county, pupil, in_parallel=True)
+        with county.database.begin() as session:
+            first, second = county.referrals(session, pupil)
+            assert K.REFERRAL_REROUTE not in county.tasks(session, pupil)
+            referrals.withdraw(
+                session,
+                actor=county.actors["counsellor"],
+                referral=second,
+                reason="guardian",
+                now=county.clock.now(),
+            )
+        with county.database.begin() as session:
+            assert county.tasks(session, pupil)[K.REFERRAL_REROUTE].subject_id == first.id
 
     def test_nobody_is_asked_twice(self, county, pupil):
         sent(county, pupil)
