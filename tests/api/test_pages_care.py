@@ -409,7 +409,9 @@ def test_without_the_guardians_answer_the_referral_waits_for_it(at, county, pupi
 def test_a_guardian_who_does_not_agree_is_written_down(at, county, pupil):
     conclude(at, county, pupil, guardian_agreed=None)
     where = address(county, pupil)
-    at("counsellor").send(f"{where}/referral/guardian", seen=where, answer="refused", agreed_by="张大山")
+    at("counsellor").send(
+        f"{where}/referral/guardian", seen=where, answer="refused", refusal="cost", agreed_by="张大山"
+    )
     assert referral_of(county, pupil).status is ReferralStatus.GUARDIAN_REFUSED
 
 
