@@ -24,7 +24,7 @@ from tests.factories import PASSWORD
 DESK = {"width": 1366, "height": 768}
 PHONE = {"width": 360, "height": 740}
 SIZES = {"desk": DESK, "phone": PHONE}
-PATIENCE_MS = 8000
+PATIENCE_MS = 30_000  # a busy machine is no mistake of a page
 
 
 @dataclass  # without slots: Playwright hangs its own attributes on the owner of a handler
@@ -102,6 +102,12 @@ class Person:
         place = within or self.page.locator("main, header")
         self._touch(place.get_by_role("link").filter(has_text=self.say(text)).first)
 
+    def speak(self, language: str) -> None:
+        """Pages of this language from now on."""
+        self.language = language
+        cookie = {"name": "xinqiao-language", "value": language, "url": self.address}
+        self.page.context.add_cookies([cookie])  # type: ignore[list-item]
+
     # --- hands ---------------------------------------------------------------------------------------------
 
     def _touch(self, target: Locator) -> None:
@@ -122,6 +128,10 @@ class Person:
         if folded.first.get_attribute("open") is None:
             self._touch(folded.first.locator("summary").first)
         return folded.first
+
+    def unfold_all(self) -> None:
+        """Show everything that the page has folded away."""
+        self.page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
 
     def choose(self, legend: str, *options: StrEnum | str, within: Locator | None = None) -> None:
         """Choices under this question, by the words of their codes (or as messages)."""
