@@ -23,6 +23,7 @@ FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+LOCALES = {"zh": "zh-CN", "en": "en-GB"}
 
 
 def find_browser() -> str | None:
@@ -47,7 +48,7 @@ def open_window(
     """An empty window: no cookies but the language, the time of day in China, the clock standing still at ``now``."""
     context = browser.new_context(
         viewport=SIZES[size],  # type: ignore[arg-type]
-        locale="zh-CN" if language == "zh" else "en-GB",
+        locale=LOCALES[language],
         timezone_id="Asia/Shanghai",
         java_script_enabled=script,
         has_touch=size == "phone",
