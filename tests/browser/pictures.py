@@ -30,7 +30,7 @@ from tests.screening.workbooks import HEADINGS, child, workbook
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 NOW = datetime(2026, 11, 25, 9, 20, tzinfo=LOCAL)  # a Wednesday
 HEIGHT, LONGEST = 768, 1180
-COLOURS = 48
+COLOURS = 160  # fewer, and small coloured signs change their colour
 NOTE_DOTS_PER_INCH = 84
 MOST_BYTES = 1_500_000
 PHQ_A = ["学号", "姓名", "施测日期", *range(1, 10)]
