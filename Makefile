@@ -15,7 +15,7 @@ LOCK_OPTIONS := pyproject.toml --group dev --generate-hashes --no-emit-index-url
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .NOTPARALLEL:
-.PHONY: help setup system system-test run demo test test-slow check bench docs lock
+.PHONY: help setup system system-test run demo test test-slow check bench pictures docs lock
 
 help:
 	@echo "make run        set up, make a made-up county, serve pages and JSON at http://127.0.0.1:8000"
@@ -24,6 +24,7 @@ help:
 	@echo "make test-slow  the long tests"
 	@echo "make check      format, lint, types, import contracts, architecture, migrations, generated documents"
 	@echo "make bench      measure, write docs/benchmarks.md"
+	@echo "make pictures   take the pictures of the pages again, docs/pictures"
 	@echo "make docs       write the generated documents again"
 	@echo "make lock       resolve the dependencies again, write requirements.lock"
 	@echo "make setup      system packages and .venv only"
@@ -75,8 +76,12 @@ check: setup
 	@$(BIN)/python -m api.docs --check
 	@XINQIAO_TEST_DATABASE=sqlite $(BIN)/python -m pytest -q tests/architecture
 
-bench: setup
+bench: setup system-test
 	@$(BIN)/python -m tests.bench
+
+# The made-up county on a fixed day, so that a picture changes only when its page does.
+pictures: setup system-test
+	@$(BIN)/python -m tests.browser.pictures
 
 docs: setup
 	@$(BIN)/python -m api.docs

@@ -257,10 +257,11 @@ NEW = frozenset({ReferralStatus.SENT, ReferralStatus.RECEIVED, ReferralStatus.IN
 
 def inbox(referrals: Sequence[Referral], now: datetime, locale: str) -> tuple[list[Inbox], list[Inbox]]:
     """New referrals by time left, and those that are under way by appointment."""
-    new = [_inbox(referral, now, locale) for referral in referrals if referral.status in NEW]
-    going = [_inbox(referral, now, locale) for referral in referrals if referral.status not in NEW]
     far = now + timedelta(days=3650)
-    new.sort(key=lambda row: row.left.due if row.left else far)
+    # With the same limit, who was sent first has waited longest.
+    by_limit = sorted(referrals, key=lambda each: (each.answer_due_at or far, each.sent_at or far))
+    new = [_inbox(referral, now, locale) for referral in by_limit if referral.status in NEW]
+    going = [_inbox(referral, now, locale) for referral in referrals if referral.status not in NEW]
     going.sort(key=lambda row: row.appointment or far)
     return new, going
 
@@ -279,6 +280,16 @@ def _inbox(referral: Referral, now: datetime, locale: str) -> Inbox:
         appointment=referral.appointment_at,
         place=referral.appointment_place or "",
     )
+
+
+def without_new(lines: Sequence[TaskLine], actor: Actor, new: Sequence[Inbox]) -> list[TaskLine]:
+    """The lines but for those that ask for an answer to a new referral: the list of new ones says it already."""
+    listed = {row.href for row in new if row.left is not None}
+    return [
+        line
+        for line in lines
+        if line.task.kind is not TaskKind.REFERRAL_ANSWER or where(line, actor) not in listed
+    ]
 
 
 def name_on_note(referral: Referral) -> str:

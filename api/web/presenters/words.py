@@ -15,12 +15,13 @@ from screening.models.child import Enrolment, Sex
 
 
 def word(term: StrEnum | None, locale: str) -> str:
-    """The word of a code: its Chinese name, or the code as English words."""
+    """The word of a code: its Chinese name, or the code as English words (some put better in the catalogue)."""
     if term is None:
         return "—"
     if locale != "en" and isinstance(term, Term):
         return term.zh
-    return term.value.replace("_", " ")
+    said = term.value.replace("_", " ")
+    return translate("en", said)
 
 
 def sex(value: Sex, locale: str) -> str:

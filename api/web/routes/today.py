@@ -58,7 +58,7 @@ def show_today(request: Request, session: SessionDep, actor: PageActorDep, clock
         date=dates.full_day(local_day(now), locale),
         weekday=dates.day(local_day(now), locale),
         now=now,
-        rows=today.rows(lines, actor, now, locale),
+        rows=today.rows(today.without_new(lines, actor, new), actor, now, locale),
         most=len(lines) >= MOST_LINES,
         waiting=today.waiting(others, actor, names, now, locale),
         week=today.due_this_week(lines, now),

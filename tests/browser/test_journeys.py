@@ -1,0 +1,49 @@
+"""Three kinds of people do their work in a browser: in both languages, on an old laptop and on a phone."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from tests.browser import journeys
+
+JOURNEYS = (
+    journeys.key_sheets,
+    journeys.send_workbook,
+    journeys.see_a_child,
+    journeys.answer_referrals,
+    journeys.see_at_the_clinic,
+)
+COMBINATIONS = (("zh", "desk"), ("en", "phone"), ("zh", "phone"), ("en", "desk"))
+
+
+def _cases():
+    """Each journey in two combinations that share neither language nor screen; the other two in the long tests."""
+    for number, journey in enumerate(JOURNEYS):
+        for place, (language, size) in enumerate(COMBINATIONS):
+            now = place // 2 == number % 2
+            yield pytest.param(
+                journey,
+                language,
+                size,
+                id=f"{journey.__name__}-{language}-{size}",
+                marks=() if now else pytest.mark.slow,
+            )
+
+
+@pytest.fixture
+def signed_in(site, window):
+    """``signed_in("counsellor")``: a window of this person, at the time that it is in the county."""
+
+    def open_(who, **how):
+        person = window(now=site.clock.now(), **how)
+        person.sign_in(who)
+        return person
+
+    return open_
+
+
+@pytest.mark.parametrize(("journey", "language", "size"), list(_cases()))
+def test_a_day_of_work(site, signed_in, journey, language, size):
+    journey(site, partial(signed_in, language=language, size=size))
