@@ -11,6 +11,7 @@ from api.v1 import (
     cases,
     children,
     crises,
+    hotline,
     imports,
     instruments,
     organisations,
@@ -35,6 +36,7 @@ CLOSED: tuple[APIRouter, ...] = (
     imports.router,
     cases.router,
     crises.router,
+    hotline.router,
     referrals.router,
     tasks.router,
 )
