@@ -493,6 +493,7 @@ class TaskKind(Term):
     CALL_DISCLOSURE = "call_disclosure", "审批突破保密"
     CALL_FOLLOW_UP = "call_follow_up", "热线回访"
     CALL_DEBRIEF = "call_debrief", "与接线员谈谈这次接听"
+    CALL_SUPPORT = "call_support", "到线支援接线员"
     CALL_UNLINKED = "call_unlinked", "热线关联已撤销,核对个案"
     HANDOVER_ACKNOWLEDGE = "handover_acknowledge", "确认热线移交"
     HANDOVER_RESULT = "handover_result", "向热线反馈移交结果"

@@ -10,6 +10,9 @@ from api.web.routes import (
     campaigns,
     cases,
     crises,
+    handovers,
+    hotline,
+    hotline_steps,
     imports,
     plans,
     referrals,
@@ -29,4 +32,14 @@ def routers() -> list[APIRouter]:
     """What the app includes: routers behind :func:`api.deps.get_page_actor`, except those of ``OPEN``."""
     school = [cases.router, talks.router, plans.router, sending.router]
     sheets = [imports.router, campaigns.router, administrations.router]
-    return [session.way_in, session.own, today.router, *school, crises.router, referrals.router, *sheets]
+    line = [hotline.router, hotline_steps.router, handovers.router]
+    return [
+        session.way_in,
+        session.own,
+        today.router,
+        *school,
+        crises.router,
+        referrals.router,
+        *sheets,
+        *line,
+    ]

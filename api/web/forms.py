@@ -141,9 +141,9 @@ class Form:
         if not value:
             self._wrong(name, NEEDED)
 
-    def wrong(self, name: str, message: str) -> None:
+    def wrong(self, name: str, message: str, **params: object) -> None:
         """Note what a rule of ours says about a field."""
-        self._wrong(name, message)
+        self._wrong(name, message, **params)
 
     def conflict(self, name: str) -> None:
         """Note that the answers ticked in a field exclude each other."""

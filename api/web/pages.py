@@ -79,30 +79,36 @@ def render(
     """A page. With ``session`` the name of the signed-in person stands in its head."""
     locale = page_locale(request)
     signed_in = _signed_in(request)
-    text = (
-        environment()
-        .get_template(template)
-        .render(
-            _=partial(translate, locale),
-            locale=locale,
-            other_locale=next(each for each in LOCALES if each != locale),
-            nonce=csp_nonce(request),
-            csrf=form_token(request) if signed_in is not None else None,
-            here=_here(request),
-            me=_name(session, signed_in),
-            alarm=_alarm(session, signed_in, request),
-            signed_in=signed_in is not None,
-            reads_cases=_may(signed_in, May.READ_CASES),
-            reads_campaigns=_may(signed_in, May.READ_CAMPAIGNS),
-            imports_files=_may(signed_in, May.IMPORT),
-            word=partial(words.word, locale=locale),
-            moment=partial(dates.moment, locale=locale),
-            day=partial(dates.day, locale=locale),
-            machine=dates.machine,
-            **values,
-        )
-    )
+    person = {"me": _name(session, signed_in), "alarm": _alarm(session, signed_in, request)}
+    text = fragment(request, template, **(person | values))
     return HTMLResponse(text, status, {"Content-Language": locale, **(headers or {})})
+
+
+def fragment(request: Request, template: str, **values: Any) -> str:
+    """A template as text: the whole page for :func:`render`, a part of one for a script of ours."""
+    locale = page_locale(request)
+    signed_in = _signed_in(request)
+    given = {
+        "_": partial(translate, locale),
+        "locale": locale,
+        "other_locale": next(each for each in LOCALES if each != locale),
+        "nonce": csp_nonce(request),
+        "csrf": form_token(request) if signed_in is not None else None,
+        "here": _here(request),
+        "me": None,
+        "alarm": None,
+        "signed_in": signed_in is not None,
+        "reads_cases": _may(signed_in, May.READ_CASES),
+        "reads_campaigns": _may(signed_in, May.READ_CAMPAIGNS),
+        "imports_files": _may(signed_in, May.IMPORT),
+        "logs_calls": _may(signed_in, May.LOG_CALL),
+        "receives_handovers": _may(signed_in, May.RECEIVE_HANDOVER),
+        "word": partial(words.word, locale=locale),
+        "moment": partial(dates.moment, locale=locale),
+        "day": partial(dates.day, locale=locale),
+        "machine": dates.machine,
+    }
+    return environment().get_template(template).render(**(given | values))
 
 
 def _here(request: Request) -> str:

@@ -230,6 +230,14 @@ def hang_up(session: Session, *, actor: Actor, call: HotlineCall, now: datetime)
     if call.ended_at is None:
         call.ended_at = now
         audit.record(session, actor=actor, event=AuditEvent.CALL_END, at=now, subject_id=call.id)
+        tasks.settle(
+            session,
+            actor=actor,
+            kind=TaskKind.CALL_SUPPORT,
+            subject_id=call.id,
+            decision="call_ended",
+            now=now,
+        )
         settle(session, actor=actor, call=call, now=now)
     return tuple(guard for guard in missing_for_closing(call_facts(session, call=call)) if guard in CALL_FORM)
 
@@ -523,6 +531,7 @@ def _decided(
 # A supervisor's lines; the others are the operator's, with a supervisor behind them.
 _OF_SUPERVISORS = frozenset(
     {TaskKind.CALL_REVIEW, TaskKind.CALL_DISCLOSURE, TaskKind.CALL_DEBRIEF, TaskKind.LOOKUP_ALARM}
+    | {TaskKind.CALL_SUPPORT}
 )
 
 

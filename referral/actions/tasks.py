@@ -128,6 +128,7 @@ BY_EVENT = frozenset(
         TaskKind.CALL_REVIEW,
         TaskKind.CALL_DISCLOSURE,
         TaskKind.CALL_FOLLOW_UP,
+        TaskKind.CALL_SUPPORT,
         TaskKind.HANDOVER_ACKNOWLEDGE,
         TaskKind.HANDOVER_RESULT,
     }

@@ -362,11 +362,47 @@ def search_known(session: Session, *, actor: Actor, call: HotlineCall, asked: As
     rows = _agreeing(session, [p.id for p in schools], asked)
     found = _decide(asked, rows, school_ids)
     home = known[found[2]] if found[2] is not None else asked_at
+    phone, county = _whom_to_call(session, known, call, home, now)
+    return Known(found[0], phone, county, found[1], found[3])
+
+
+def read_answer(
+    session: Session,
+    *,
+    actor: Actor,
+    call: HotlineCall,
+    lookup: KnownChildLookup,
+    county_id: UUID | None,
+    now: datetime,
+) -> Known:
+    """What a question of this call was answered, once more: whom to phone as things are now. Asks nothing anew."""
+    known = _area_of(session, actor, call.organisation_id)
+    if not known or (county_id is not None and county_id not in known):
+        raise NotFound
+    home = known[county_id] if county_id else min(known.values(), key=_depth)
+    if lookup.child_id is not None:
+        statement = select(Child.organisation_id).where(Child.id == lookup.child_id)
+        home = known.get(session.scalars(statement).one(), home)
+    phone, county = _whom_to_call(session, known, call, home, now)
+    return Known(lookup.answer, phone, county, lookup.child_id, tuple(lookup.attributes))
+
+
+def _whom_to_call(
+    session: Session, known: dict[UUID, Place], call: HotlineCall, home: Place, now: datetime
+) -> tuple[str, str]:
+    """(duty phone, county's name)."""
     county = known[home.county_id]
     phones = [_duty_phone(session, place, now) for place in (home, county)]
     # Nobody at the school may learn of a worry about somebody there, not even by a ringing phone.
     near = phones[1] if call.harm_by is HarmAnswer.SCHOOL else phones[0] or phones[1]
-    return Known(found[0], near, county.name, found[1], found[3])
+    return near, county.name
+
+
+def counties_of(session: Session, *, actor: Actor) -> list[Place]:
+    """The counties in the area of the actor's hotlines, by name."""
+    check_may(actor, May.READ_CALLS)
+    found = [p for p in _area_of(session, actor).values() if p.kind is OrganisationKind.COUNTY]
+    return sorted(found, key=lambda place: place.path)
 
 
 def _depth(place: Place) -> int:
@@ -476,6 +512,7 @@ class HandoverSheet:
     """Form F10 as the receiver and the hotline read it. Nothing else of the call is on it."""
 
     id: UUID
+    call_id: UUID
     call_no: str
     level: CallLevel
     to: HandoverTo
@@ -487,6 +524,7 @@ class HandoverSheet:
     asked: str
     safe_way: str
     sent_at: datetime
+    phoned_at: datetime | None
     received_by: str
     acknowledged_at: datetime | None
     acknowledged_by: UUID | None
@@ -499,6 +537,7 @@ def handover_sheet(row: HandoverRecord) -> HandoverSheet:
     """The form of a handover that was found through a scope."""
     return HandoverSheet(
         id=row.id,
+        call_id=row.call_id,
         call_no=row.call_no,
         level=row.level,
         to=row.to,
@@ -510,6 +549,7 @@ def handover_sheet(row: HandoverRecord) -> HandoverSheet:
         asked=row.asked or "",
         safe_way=row.safe_way or "",
         sent_at=row.sent_at,
+        phoned_at=row.phoned_at,
         received_by=row.received_by or "",
         acknowledged_at=row.acknowledged_at,
         acknowledged_by=row.acknowledged_by,

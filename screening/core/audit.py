@@ -90,6 +90,7 @@ class AuditEvent(StrEnum):
     CALL_LINK = "call.link"
     CALL_UNLINK = "call.unlink"
     CALL_REVIEW = "call.review"
+    CALL_SUPPORT = "call.support"
     CALL_FOLLOW_UP = "call.follow_up"
     DISCLOSURE_APPROVE = "call.disclosure"
     CHILD_LOOKUP = "child.lookup"

@@ -14,7 +14,7 @@ from rich.progress import Progress, TaskID
 from sqlalchemy.orm import Session
 
 from api.cli import home
-from api.cli.demo import county, story, workbooks
+from api.cli.demo import calls, county, story, workbooks
 from api.cli.demo.county import JUNIOR, County
 from api.cli.demo.scene import Imported, Scene, drain, import_school, let_clocks_run, scene, seal
 from api.cli.demo.workbooks import SchoolBook
@@ -206,6 +206,7 @@ def _acts(stage: Scene, script: Script, cast: _Cast) -> _Acts:
     yield from _one_answer(stage, script, cast)
     if not script.complete:
         yield from _every_step(stage, script, cast)
+        yield from _calls(stage, script)
     yield from _safety_talks(stage, script, cast)
 
 
@@ -255,6 +256,14 @@ def _every_step(stage: Scene, script: Script, cast: _Cast) -> _Acts:
     yield _moment(script, 1, 11, 30), pressed(4, lambda child: story.assess_and_screen_out(stage, child))
     yield _moment(script, 3, 15), at_once(0, lambda child: story.decline(stage, child))
     yield _moment(script, 3, 15, 10), at_once(1, lambda child: story.accept(stage, child))
+
+
+def _calls(stage: Scene, script: Script) -> _Acts:
+    """The 12355 line, in the evening and today."""
+    yield _moment(script, 1, 19, 10), lambda: calls.answered_by_school(stage)
+    yield _moment(script, 1, 22, 40), lambda: calls.level_a_without_a_name(stage)
+    yield script.now - timedelta(hours=2), lambda: calls.unfinished(stage)
+    yield script.now - timedelta(minutes=20), lambda: calls.waiting_for_county(stage)
 
 
 def _safety_talks(stage: Scene, script: Script, cast: _Cast) -> _Acts:

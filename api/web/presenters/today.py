@@ -18,7 +18,7 @@ from referral.models.referral import Referral
 from referral.models.task import Task
 from referral.queries.today import TO_SEE, URGENT, TaskLine
 from referral.terms import ReferralStatus, TaskKind
-from screening.access import May, may
+from screening.access import May, may, places
 from screening.core.actor import Actor, Role
 from screening.core.clock import local_day
 from screening.core.i18n import translate
@@ -30,6 +30,9 @@ RED = URGENT | {
     TaskKind.CRISIS_STAND_DOWN,
     TaskKind.MANDATORY_REPORT,
     TaskKind.HOME_VISIT,
+    TaskKind.HANDOVER_ACKNOWLEDGE,
+    TaskKind.CALL_SUPPORT,
+    TaskKind.CALL_DISCLOSURE,
 }
 SEE = TO_SEE | {
     TaskKind.SELF_REFERRAL,
@@ -47,6 +50,9 @@ SEE = TO_SEE | {
     TaskKind.CONSENT_ASK,
     TaskKind.TERM_CONTACT,
     TaskKind.WEEKLY_CHECK,
+    TaskKind.CALL_FOLLOW_UP,
+    TaskKind.CALL_DEBRIEF,
+    TaskKind.HANDOVER_RESULT,
 }
 FILES = frozenset(
     {
@@ -69,6 +75,16 @@ OF_A_FILE = frozenset(
     {TaskKind.BATCH_COMMIT, TaskKind.REFUSED_ROWS, TaskKind.FILE_ALARM, TaskKind.UNKNOWN_CHILD_ALARM}
 )
 OF_A_SHEET = frozenset({TaskKind.RETEST, TaskKind.MAKE_UP})
+# Their page is a call for the hotline, and the handover for whoever received it.
+OF_A_HANDOVER = frozenset({TaskKind.HANDOVER_ACKNOWLEDGE, TaskKind.HANDOVER_RESULT})
+OF_A_CALL = OF_A_HANDOVER | {
+    TaskKind.CALL_FINISH,
+    TaskKind.CALL_REVIEW,
+    TaskKind.CALL_DISCLOSURE,
+    TaskKind.CALL_FOLLOW_UP,
+    TaskKind.CALL_DEBRIEF,
+    TaskKind.CALL_SUPPORT,
+}
 # Asked within the talk itself: not a second thing to do.
 WITHIN_THE_TALK = frozenset({TaskKind.GUARDIAN_HARM_QUESTION})
 # These lines are the machine's own until their limit has passed.
@@ -204,12 +220,28 @@ def where(line: TaskLine, actor: Actor) -> str:
 
 
 def _file_or_sheet(task: Task, actor: Actor) -> str | None:
-    """An uploaded file, or the child's sheets where one is to be done again and no case is open."""
+    """An uploaded file, a call or its handover, or the child's sheets where one is to be done again and no case
+    is open."""
+    at_hotline = _of_a_call(task, actor)
+    if at_hotline is not None:
+        return at_hotline
     if task.kind in OF_A_FILE and may(actor, May.IMPORT):
         return f"/imports/{task.subject_id}"
     if task.kind in OF_A_SHEET and task.child_id and task.case_id is None and may(actor, May.RECORD_SHEET):
         return f"/campaigns/child/{task.child_id}"
     return None
+
+
+def _of_a_call(task: Task, actor: Actor) -> str | None:
+    if may(actor, May.LOG_CALL) and _at_hotline(task, actor):
+        return f"/hotline/tasks/{task.id}"
+    receives = may(actor, May.RECEIVE_HANDOVER) or may(actor, May.HANDLE_CRISIS)
+    return f"/hotline/handovers/{task.subject_id}" if task.kind in OF_A_HANDOVER and receives else None
+
+
+def _at_hotline(task: Task, actor: Actor) -> bool:
+    report = task.kind is TaskKind.MANDATORY_REPORT and task.case_id is None
+    return (task.kind in OF_A_CALL or report) and task.organisation_id in places(actor, May.LOG_CALL)
 
 
 def class_of(line: TaskLine, today: date, locale: str) -> str:

@@ -149,6 +149,20 @@ _FROM_FILE = frozenset(
         TaskKind.UNKNOWN_CHILD_ALARM,
     }
 )
+_FROM_CALL = frozenset(
+    {
+        TaskKind.CALL_FINISH,
+        TaskKind.CALL_REVIEW,
+        TaskKind.CALL_DISCLOSURE,
+        TaskKind.CALL_FOLLOW_UP,
+        TaskKind.CALL_DEBRIEF,
+        TaskKind.CALL_SUPPORT,
+        TaskKind.CALL_UNLINKED,
+        TaskKind.LOOKUP_ALARM,
+        TaskKind.HANDOVER_ACKNOWLEDGE,
+        TaskKind.HANDOVER_RESULT,
+    }
+)
 
 
 def why(kind: TaskKind, locale: str) -> str:
@@ -159,6 +173,7 @@ def why(kind: TaskKind, locale: str) -> str:
         (_FROM_SHEET, translate(locale, "a sheet is missing or cannot be relied on")),
         (_FROM_PLAN, translate(locale, "part of the plan")),
         (_FROM_REFERRAL, translate(locale, "part of the referral")),
+        (_FROM_CALL, translate(locale, "a call to the 12355 line")),
         (_FROM_FILE, translate(locale, "an imported file")),
     )
     default = translate(locale, "a rule of the district asks for it")

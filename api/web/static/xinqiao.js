@@ -42,6 +42,15 @@
   document.querySelector("[data-hide-page]")?.addEventListener("click", () => hide(true));
   document.querySelector("[data-show-page]").addEventListener("click", () => hide(false));
 
+  // --- the hotline: one press from every page. Never while an input method is composing --------------------
+  document.addEventListener("keydown", (event) => {
+    if (!event.altKey || event.ctrlKey || event.metaKey || event.isComposing || event.keyCode === 229) return;
+    const answer = document.querySelector("[data-start-call]");
+    if (!answer || !/^(?:Digit|Numpad)0$/.test(event.code)) return;
+    event.preventDefault();
+    answer.click();
+  });
+
   // --- a refused form: the reader is led to the words ---------------------------------------------------
   document.querySelector("[data-focus]")?.focus();
 
