@@ -27,6 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from screening.core.errors import Unavailable
+from screening.core.rows import RowSession
 from screening.core.sealing import Keyring
 
 T = TypeVar("T")
@@ -170,8 +171,8 @@ def once(session: Session, what: Hashable, read: Callable[[], T]) -> T:
     return known[what]
 
 
-def _sessions(engine: Engine, keyring: Keyring) -> sessionmaker[Session]:
-    maker = sessionmaker(engine, expire_on_commit=False, info={"keyring": keyring})
+def _sessions(engine: Engine, keyring: Keyring) -> sessionmaker[RowSession]:
+    maker = sessionmaker(engine, class_=RowSession, expire_on_commit=False, info={"keyring": keyring})
     event.listen(maker, "before_flush", _seal_cells)
     return maker
 
