@@ -34,7 +34,7 @@ class OutboxMessage(Base):
     published_at: Mapped[datetime] = mapped_column(Instant)
     available_at: Mapped[datetime] = mapped_column(Instant)
     claimed_until: Mapped[datetime | None] = mapped_column(Instant)
-    claim: Mapped[UUID | None]
+    claim: Mapped[UUID | None] = mapped_column(index=True)
     attempts: Mapped[int] = mapped_column(default=0)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
     dead_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from risk_model import DEFAULT_BASE_RATE
@@ -117,26 +117,44 @@ class Progress:
 
 def progress(session: Session, *, campaign: Campaign) -> Progress:
     """The counts of a campaign that was found through a scope."""
-    roll = set(session.scalars(select(RosterEntry.child_id).where(RosterEntry.campaign_id == campaign.id)))
-    rows = session.execute(
-        select(ScreenResult.child_id, ScreenResult.status, Administration.instrument)
+    on_roll = select(RosterEntry.child_id).where(RosterEntry.campaign_id == campaign.id)
+    consented = on_roll.where(RosterEntry.child_id.in_(_given(campaign, Purpose.SCREENING)))
+    sheets = (
+        select(ScreenResult.child_id)
         .join(Administration, Administration.id == ScreenResult.administration_id)
         .where(ScreenResult.campaign_id == campaign.id, Administration.voided_at.is_(None))
-    ).all()
-    sheets = dict.fromkeys(campaign.instruments, 0)
-    for _, _, code in rows:
-        sheets[code] = sheets.get(code, 0) + 1
-    seen = {child for child, _, _ in rows}
-    consents = current_consents(session, roll, [Purpose.SCREENING])
-    given = {child for (child, _), consent in consents.items() if consent.status is ConsentStatus.GIVEN}
-    return Progress(
-        on_roll=len(roll),
-        with_sheet=len(seen),
-        sheets=sheets,
-        not_scored=len({child for child, status, _ in rows if status is ResultStatus.NOT_SCORED}),
-        without_consent=len(roll - given),
-        absent=len((roll & given) - seen),
     )
+    by_code = sheets.with_only_columns(Administration.instrument, func.count())
+    rows = session.execute(by_code.group_by(Administration.instrument)).all()
+    roll, given = _count(session, on_roll), _count(session, consented)
+    return Progress(
+        on_roll=roll,
+        with_sheet=_count(session, sheets),
+        sheets={**dict.fromkeys(campaign.instruments, 0), **dict(rows)},
+        not_scored=_count(session, sheets.where(ScreenResult.status == ResultStatus.NOT_SCORED)),
+        without_consent=roll - given,
+        absent=_count(session, consented.where(RosterEntry.child_id.not_in(sheets))),
+    )
+
+
+def _count(session: Session, children: Select[UUID]) -> int:
+    """How many different children."""
+    ids = children.distinct().subquery()
+    return session.scalar(select(func.count()).select_from(ids)) or 0
+
+
+def _given(campaign: Campaign, purpose: Purpose) -> Select[UUID]:
+    """The children on a roll whose last answer is yes."""
+    last = func.row_number().over(
+        partition_by=Consent.child_id, order_by=(Consent.recorded_at.desc(), Consent.given_on.desc())
+    )
+    answers = (
+        select(Consent.child_id, Consent.status, last.label("place"))
+        .join(RosterEntry, RosterEntry.child_id == Consent.child_id)
+        .where(RosterEntry.campaign_id == campaign.id, Consent.purpose == purpose)
+        .subquery()
+    )
+    return select(answers.c.child_id).where(answers.c.place == 1, answers.c.status == ConsentStatus.GIVEN)
 
 
 def current_consents(

@@ -119,12 +119,12 @@ def enrol(world: World, campaign_id: UUID, count: int) -> list[UUID]:
 
 
 @contextmanager
-def served(settings: Settings) -> Iterator[str]:
+def served(settings: Settings, *, worker: str = "alone") -> Iterator[str]:
     """The service in a process of its own; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "XINQIAO_HOME": str(settings.home), "XINQIAO_WORKER": "alone"}
+    environment = {**os.environ, "XINQIAO_HOME": str(settings.home), "XINQIAO_WORKER": worker}
     command = [sys.executable, "-c", "from api.cli import main; main()", "serve", "--port", str(port)]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -22,6 +22,7 @@ from referral.queries.today import (
     get_task,
     list_notices,
     list_tasks,
+    own_tasks,
     see_notice,
     waiting_for_others,
 )
@@ -78,23 +79,11 @@ def _inbox(
 
 def _bells(session: Session, actor: Actor, locale: str) -> list[today.Bell]:
     notices = list_notices(session, actor=actor)
-    known = {}
-    for notice in notices:
-        task = _own_task(session, actor, notice.task_id)
-        if task is not None:
-            known[task.id] = task
+    # One rung a step up the ladder is not among them: this person is told that something waits, and no more.
+    known = own_tasks(session, actor=actor, task_ids={n.task_id for n in notices if n.task_id is not None})
     open_ones = [n for n in notices if n.task_id not in known or known[n.task_id].done_at is None]
     unknown = translate(locale, "Something waits for you; the person in charge has not answered yet")
     return today.bells(open_ones, known, actor, locale, unknown)
-
-
-def _own_task(session: Session, actor: Actor, task_id: UUID | None) -> Task | None:
-    if task_id is None:
-        return None
-    try:
-        return get_task(session, actor=actor, task_id=task_id)
-    except NotFound:
-        return None  # rung one step up the ladder: this person is told that something waits, and no more
 
 
 @router.get("/today/notices")
