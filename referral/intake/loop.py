@@ -88,6 +88,7 @@ class Desk:
             plan_facts_ahead(session, loops[start : start + AT_ONCE])
         if loops:
             tell(session, ASKED, asked_this_week(session, self._now))
+        if len(loops) > 1:  # for one child it is asked only where something leaves by itself
             tell(session, SENT, sent_this_week(session, self._now))
 
     def child(self, child_id: UUID) -> Child:
@@ -99,7 +100,10 @@ class Desk:
         organisation_id = child.organisation_id
         if organisation_id not in self._known:
             organisation = self._session.get_one(Organisation, organisation_id)
-            self._known[organisation_id] = people_of(self._session, organisation=organisation, now=self._now)
+            with self._session.no_autoflush:  # posts and duty do not wait here to be written
+                self._known[organisation_id] = people_of(
+                    self._session, organisation=organisation, now=self._now
+                )
         return self._known[organisation_id]
 
 

@@ -167,7 +167,8 @@ def once(session: Session, what: Hashable, read: Callable[[], T]) -> T:
     piece of work need and none of them changes. ``what`` names it, with everything the answer depends on."""
     known: dict[Hashable, T] = session.info.setdefault("once", {})
     if what not in known:
-        known[what] = read()
+        with session.no_autoflush:  # none of it waits in this transaction to be written
+            known[what] = read()
     return known[what]
 
 

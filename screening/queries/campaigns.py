@@ -22,6 +22,7 @@ from screening.models.child import Child
 from screening.models.consent import Consent, ConsentStatus, Purpose
 from screening.models.organisation import DistrictSetting, Organisation, OrganisationKind
 from screening.models.result import ResultStatus, ScreenResult
+from screening.queries.accounts import on_path
 
 
 def get_campaign(session: Session, *, actor: Actor, campaign_id: UUID) -> Campaign:
@@ -188,8 +189,7 @@ def consent_status(
 
 def district_of(session: Session, organisation: Organisation) -> Organisation:
     """The county an organisation stands in; the root of its path where there is none."""
-    codes = [code for code in organisation.path.split("/") if code]
-    above = session.scalars(select(Organisation).where(Organisation.code.in_(codes))).all()
+    above = on_path(session, organisation.path)
     county = next((o for o in above if o.kind is OrganisationKind.COUNTY), None)
     if county is not None:
         return county
