@@ -26,7 +26,7 @@ from screening.models.child import Child
 from screening.models.consent import ConsentStatus, Purpose
 from screening.models.import_batch import CriticalSighting
 from screening.models.result import ResultStatus, ScreenResult
-from screening.queries.campaigns import current_consents
+from screening.queries.campaigns import consent_statuses
 from screening.queries.children import category_facts, facts_of_many
 from screening.queries.results import critical_answers_of, newest_results, results_of, results_of_many
 
@@ -161,8 +161,8 @@ def read_ahead(session: Session, child_ids: Sequence[UUID]) -> None:
 def given_consents(session: Session, child_ids: Sequence[UUID]) -> dict[UUID, frozenset[str]]:
     """What each child's guardian has agreed to, as it holds now."""
     given: dict[UUID, set[str]] = {child_id: set() for child_id in child_ids}
-    for (child_id, purpose), consent in current_consents(session, child_ids, list(Purpose)).items():
-        if consent.status is ConsentStatus.GIVEN:
+    for (child_id, purpose), status in consent_statuses(session, child_ids, list(Purpose)).items():
+        if status is ConsentStatus.GIVEN:
             given[child_id].add(purpose.value)
     return {child_id: frozenset(purposes) for child_id, purposes in given.items()}
 

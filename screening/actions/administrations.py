@@ -25,7 +25,7 @@ from screening.models.campaign import RosterEntry
 from screening.models.consent import ConsentStatus, Purpose
 from screening.models.import_batch import CriticalSighting
 from screening.models.result import ScreenResult
-from screening.queries.campaigns import consent_status, current_consents
+from screening.queries.campaigns import consent_statuses
 from screening.results import SheetOnFile
 
 
@@ -105,8 +105,8 @@ class _Known:
         )
         for administration, result in stored:
             known.add(administration, result)
-        consents = current_consents(session, children, [Purpose.SCREENING])
-        known.consents = {child: consent_status(consents, child, Purpose.SCREENING) for child in children}
+        answers = consent_statuses(session, children, [Purpose.SCREENING])
+        known.consents = {child: status for (child, _), status in answers.items()}
         seen = session.scalars(
             select(CriticalSighting).where(
                 and_(CriticalSighting.child_id.in_(children), CriticalSighting.adopted_by.is_(None))

@@ -8,7 +8,6 @@ HMAC-SHA-256 with a key of its own over the normalised value (CR2).
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 import os
@@ -63,7 +62,7 @@ class Keyring:
     def blind(self, kind: str, value: str) -> bytes:
         """The blind index (32 bytes) of ``value`` among values of one ``kind`` such as ``child.name``."""
         text = normalise(value)
-        return hmac.new(self.index_key, f"{kind}\0{text}".encode(), hashlib.sha256).digest()
+        return hmac.digest(self.index_key, f"{kind}\0{text}".encode(), "sha256")
 
     @classmethod
     def generate(cls) -> Keyring:
