@@ -125,8 +125,13 @@ def progress(session: Session, *, campaign: Campaign) -> Progress:
         .join(Administration, Administration.id == ScreenResult.administration_id)
         .where(ScreenResult.campaign_id == campaign.id, Administration.voided_at.is_(None))
     )
-    by_code = sheets.with_only_columns(Administration.instrument, func.count())
-    rows = session.execute(by_code.group_by(Administration.instrument)).all()
+    rows = session.execute(
+        select(Administration.instrument, func.count())
+        .select_from(ScreenResult)
+        .join(Administration, Administration.id == ScreenResult.administration_id)
+        .where(ScreenResult.campaign_id == campaign.id, Administration.voided_at.is_(None))
+        .group_by(Administration.instrument)
+    ).all()
     roll, given = _count(session, on_roll), _count(session, consented)
     return Progress(
         on_roll=roll,
