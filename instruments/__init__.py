@@ -26,7 +26,7 @@ from instruments.definition import (
     worst_grade,
 )
 from instruments.engine import BatchScores, score_batch
-from instruments.scoring import Scores, ScoreValue, score
+from instruments.scoring import Scores, ScoreValue, score, score_many
 from instruments.validity import Flag, SheetConditions, Validity
 
 __all__ = [
@@ -63,5 +63,6 @@ __all__ = [
     "read_critical",
     "score",
     "score_batch",
+    "score_many",
     "worst_grade",
 ]

@@ -6,7 +6,7 @@ words what it found. A score without enough answers is never a partial sum: it n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +24,7 @@ from instruments.definition import (
     worst_grade,
 )
 from instruments.engine import NO_BAND, BatchScores, run
-from instruments.plan import ScorePlan, plan_of
+from instruments.plan import Plan, ScorePlan, plan_of
 from instruments.validity import Flag, SheetConditions, Validity, condition_flags, judge
 
 Status = Literal["scored", "prorated", "not_scorable"]
@@ -91,17 +91,54 @@ class Scores:
 
 def score(instrument: Instrument, sheet: AnswerSheet, conditions: SheetConditions = _NOTHING_KNOWN) -> Scores:
     """Score one sheet. ``conditions`` say how it was filled in; they can make it doubtful, never invalid."""
+    return score_many(instrument, [(sheet, conditions)])[0]
+
+
+def score_many(instrument: Instrument, sheets: Sequence[tuple[AnswerSheet, SheetConditions]]) -> list[Scores]:
+    """Score sheets of one instrument: the engine runs once, and each says what :func:`score` says of it."""
     plan = plan_of(instrument)
-    answers = np.frombuffer(sheet.packed(), dtype=np.int8).reshape(plan.k, 1)
-    batch = run(plan, answers, trusted=True)  # the sheet was read strictly
+    packed = np.frombuffer(b"".join(sheet.packed() for sheet, _ in sheets), dtype=np.int8)
+    answers = np.ascontiguousarray(packed.reshape(len(sheets), plan.k).T)
+    batch = _Listed(run(plan, answers, trusted=True))  # the sheets were read strictly
+    return [
+        _scores(instrument, plan, batch, place, sheet, conditions)
+        for place, (sheet, conditions) in enumerate(sheets)
+    ]
+
+
+class _Listed:
+    """A batch as plain lists: one by one they are read several times faster than arrays."""
+
+    def __init__(self, batch: BatchScores) -> None:
+        self.values = {name: each.tolist() for name, each in batch.values.items()}
+        self.statuses = {name: each.tolist() for name, each in batch.statuses.items()}
+        self.bands = {name: each.tolist() for name, each in batch.bands.items()}
+        self.over_cutoff = batch.over_cutoff.tolist()
+        self.severe = batch.severe.tolist()
+        self.raised = (
+            (batch.too_few.tolist(), Flag.MISSING_ANSWERS),
+            (batch.unfit.tolist(), Flag.VALIDITY_SCALE),
+            (batch.contradiction.tolist(), Flag.CONTRADICTION),
+            (batch.straight_line.tolist(), Flag.STRAIGHT_LINE),
+        )
+
+
+def _scores(
+    instrument: Instrument,
+    plan: Plan,
+    batch: _Listed,
+    place: int,
+    sheet: AnswerSheet,
+    conditions: SheetConditions,
+) -> Scores:
     by_key = sheet.as_mapping(instrument)
     missing = frozenset(key for key, value in by_key.items() if value is None)
     not_asked = _not_asked(instrument, by_key) if missing else frozenset()
     left_out = missing - not_asked
-    values = {each.score.id: _value(instrument, each, batch, by_key, left_out) for each in plan.scores}
+    values = {each.score.id: _value(instrument, each, batch, place, by_key, left_out) for each in plan.scores}
     blank = len(missing) == plan.k
     critical = () if blank else fired(instrument, by_key)
-    flags = _flags(batch, blank) + condition_flags(conditions, plan.k - len(missing))
+    flags = _flags(batch, place, blank) + condition_flags(conditions, plan.k - len(missing))
     return Scores(
         code=instrument.code,
         version=instrument.version,
@@ -112,40 +149,35 @@ def score(instrument: Instrument, sheet: AnswerSheet, conditions: SheetCondition
         grade=worst_grade(answer.grade for answer in critical),
         validity=judge(flags),
         flags=tuple(flags),
-        over_cutoff=bool(batch.over_cutoff[0]),
-        severe=bool(batch.severe[0]),
+        over_cutoff=batch.over_cutoff[place],
+        severe=batch.severe[place],
         asks_about_safety=instrument.asks_about_safety,
     )
 
 
-def _flags(batch: BatchScores, blank: bool) -> list[Flag]:
+def _flags(batch: _Listed, place: int, blank: bool) -> list[Flag]:
     if blank:
         return [Flag.BLANK]
-    raised = (
-        (batch.too_few, Flag.MISSING_ANSWERS),
-        (batch.unfit, Flag.VALIDITY_SCALE),
-        (batch.contradiction, Flag.CONTRADICTION),
-        (batch.straight_line, Flag.STRAIGHT_LINE),
-    )
-    return [flag for where, flag in raised if where[0]]
+    return [flag for where, flag in batch.raised if where[place]]
 
 
 def _value(
     instrument: Instrument,
     plan: ScorePlan,
-    batch: BatchScores,
+    batch: _Listed,
+    place: int,
     by_key: Mapping[str, int | None],
     left_out: frozenset[str],
 ) -> ScoreValue:
     name = plan.score.id
-    status = _STATUSES[int(batch.statuses[name][0])]
+    status = _STATUSES[batch.statuses[name][place]]
     missing = tuple(key for key in plan.leaves if key in left_out) if left_out else ()
     if status == "not_scorable":
         lowest, highest = _bounds(instrument, plan, by_key)
         return ScoreValue(None, status, missing, None, lowest, highest)
-    number = int(batch.values[name][0])
-    place = int(batch.bands[name][0])
-    band = plan.bands[place] if place != NO_BAND else None
+    number = batch.values[name][place]
+    band_place = batch.bands[name][place]
+    band = plan.bands[band_place] if band_place != NO_BAND else None
     return ScoreValue(plan.outcomes[number] if plan.outcomes else number, status, missing, band)
 
 

@@ -27,7 +27,7 @@ from screening.core.paper import Rendered
 from screening.core.work import Handler, Job, Payload, Tools
 
 PDF = "application/pdf"
-PIECE = 50
+PIECE = 200
 
 
 # --- the PDF note ------------------------------------------------------------------------------------------

@@ -15,13 +15,14 @@ from referral.models.case import Case, CaseStatusChange, TierChange
 from referral.models.hotline import HandoverRecord
 from referral.models.task import Task
 from referral.queries.people import People
+from referral.queries.shelves import OPEN_CASES
 from referral.queries.signals import Signal
 from referral.states import CASE_TRANSITIONS, CLOSING_FROM, check_transition
 from referral.terms import CaseStatus, ClosingReason, Custody, Origin, TaskKind, Tier
 from risk_model import worst_level
 from screening import access
 from screening.access import May, Part
-from screening.core import audit
+from screening.core import audit, rows
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
 from screening.core.calendar import china
@@ -35,9 +36,7 @@ _RANDOM = SystemRandom()
 
 def find_open(session: Session, *, child_id: UUID, custody: Custody = Custody.SCHOOL) -> Case | None:
     """The open case of a child in one custody."""
-    return session.scalars(
-        select(Case).where(Case.child_id == child_id, Case.custody == custody, Case.closed_at.is_(None))
-    ).one_or_none()
+    return next((case for case in OPEN_CASES.of(session, child_id) if case.custody is custody), None)
 
 
 def open_from_screening(
@@ -323,8 +322,12 @@ def end_grants(session: Session, *, actor: Actor, reason_id: UUID, now: datetime
 def _changed(
     session: Session, actor: Actor, case: Case, to: CaseStatus, reason: str | None, now: datetime
 ) -> None:
-    session.add(
-        CaseStatusChange(
-            case_id=case.id, status=to, changed_at=now, changed_by=actor.account_id, reason=reason
-        )
+    rows.add(
+        session,
+        CaseStatusChange,
+        case_id=case.id,
+        status=to,
+        changed_at=now,
+        changed_by=actor.account_id,
+        reason=reason,
     )

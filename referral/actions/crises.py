@@ -14,6 +14,7 @@ from referral.actions import cases, followups, notices, tasks
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode, CrisisStepRecord
 from referral.queries.people import People
+from referral.queries.shelves import OPEN_EPISODES
 from referral.states import StandDownFacts, missing_for_stand_down
 from referral.terms import CrisisStep, FollowUpTemplate, StepResult, TaskKind, Tier
 from screening import access
@@ -31,9 +32,7 @@ _RANDOM = SystemRandom()
 
 def find_open(session: Session, *, case_id: UUID) -> CrisisEpisode | None:
     """The episode of a case that nobody has stood down."""
-    return session.scalars(
-        select(CrisisEpisode).where(CrisisEpisode.case_id == case_id, CrisisEpisode.stood_down_at.is_(None))
-    ).one_or_none()
+    return next(iter(OPEN_EPISODES.of(session, case_id)), None)
 
 
 def open_crisis(

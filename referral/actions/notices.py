@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from referral.models.notice import Channel, Delivery, Notice
 from referral.models.task import Task, TaskRing
+from referral.queries.shelves import RINGS
 from screening.core import outbox
 
 TOPIC = "notice.send"
@@ -20,10 +21,7 @@ def ring(
     session: Session, *, task: Task, step: int, whom: Iterable[UUID], urgent: bool, now: datetime
 ) -> None:
     """Ring one step of one task once: again is nothing (requirement RL6)."""
-    rung = session.scalars(
-        select(TaskRing.id).where(TaskRing.task_id == task.id, TaskRing.step == step)
-    ).one_or_none()
-    if rung is not None:
+    if any(ring.step == step for ring in RINGS.of(session, task.id)):
         return
     people = list(dict.fromkeys(whom))
     session.add(TaskRing(task_id=task.id, step=step, rung_at=now, rung_id=people[0] if people else None))

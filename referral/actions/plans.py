@@ -16,11 +16,12 @@ from referral.models.case import Case
 from referral.models.plan import PlanAction, PlanStatusChange, PlanVersion
 from referral.models.task import Task
 from referral.planning import PlanDraft, PlanFacts, draft_plan, intervention_menu, plan_rules
+from referral.queries.shelves import PLAN_VERSIONS
 from referral.states import PLAN_TRANSITIONS, check_transition
 from referral.terms import ActionStatus, PlanStatus, TaskKind, Tier
 from screening import access
 from screening.access import May
-from screening.core import audit
+from screening.core import audit, rows
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
 from screening.core.calendar import china
@@ -69,8 +70,9 @@ def save_draft(
         created_at=now,
         created_by=actor.on_behalf_of or actor.account_id,
     )
-    plan.actions = _actions(draft, now)
     session.add(plan)
+    for values in _actions(draft, now):
+        rows.add(session, PlanAction, plan_id=plan.id, **values)
     _changed(session, actor, plan, PlanStatus.DRAFTED, reason, now)
     audit.record(
         session,
@@ -87,33 +89,33 @@ def save_draft(
 
 def _last(session: Session, case: Case) -> PlanVersion | None:
     """The version with the highest number; only it can be the current one."""
-    return session.scalars(
-        select(PlanVersion).where(PlanVersion.case_id == case.id).order_by(PlanVersion.number.desc()).limit(1)
-    ).one_or_none()
+    return max(PLAN_VERSIONS.of(session, case.id), key=lambda plan: plan.number, default=None)
 
 
-def _actions(draft: PlanDraft, now: datetime) -> list[PlanAction]:
-    planned = [
-        PlanAction(
-            position=position,
-            component=action.component,
-            status=action.status,
-            rule=action.rule,
-            because=list(action.because),
-            who=action.who.value,
-            review_on=local_day(now) + timedelta(days=action.review_days) if action.review_days else None,
-        )
+def _actions(draft: PlanDraft, now: datetime) -> list[dict[str, Any]]:
+    """The lines of a version as plain values, in their order."""
+    today = local_day(now)
+    planned: list[dict[str, Any]] = [
+        {
+            "position": position,
+            "component": action.component,
+            "status": action.status,
+            "rule": action.rule,
+            "because": list(action.because),
+            "who": action.who.value,
+            "review_on": today + timedelta(days=action.review_days) if action.review_days else None,
+        }
         for position, action in enumerate(draft.actions, start=1)
     ]
-    parked = [
-        PlanAction(
-            position=position,
-            component=action.component,
-            status=ActionStatus.PARKED,
-            rule=action.rule,
-            because=list(action.because),
-            who=intervention_menu()[action.component].role.value,
-        )
+    parked: list[dict[str, Any]] = [
+        {
+            "position": position,
+            "component": action.component,
+            "status": ActionStatus.PARKED,
+            "rule": action.rule,
+            "because": list(action.because),
+            "who": intervention_menu()[action.component].role.value,
+        }
         for position, action in enumerate(draft.parked, start=len(planned) + 1)
     ]
     return [*planned, *parked]
@@ -164,6 +166,7 @@ def confirm(session: Session, *, actor: Actor, case: Case, plan: PlanVersion, no
         raise PolicyViolation("Only a person confirms a plan.")
     if case.tier is None:
         raise PolicyViolation("Set the tier first: a plan is confirmed for a child somebody has seen.")
+    session.flush()  # the lines of a version drafted just now are read from the store
     _move(session, actor, plan, PlanStatus.CONFIRMED, None, now)
     plan.confirmed_at, plan.confirmed_by = now, actor.account_id
     due = deadlines.due("T17", case.tier, now, china())
@@ -246,6 +249,7 @@ def revise(
     plan = save_draft(
         session, actor=actor, case=case, facts=facts, draft=decide(facts), reason=reason[:80], now=now
     )
+    session.flush()
     if keep is not None:
         for action in plan.actions:
             if action.component not in keep and action.status is not ActionStatus.PARKED:
@@ -291,8 +295,12 @@ def _move(
 def _changed(
     session: Session, actor: Actor, plan: PlanVersion, to: PlanStatus, reason: str | None, now: datetime
 ) -> None:
-    session.add(
-        PlanStatusChange(
-            plan_id=plan.id, status=to, changed_at=now, changed_by=actor.account_id, reason=reason
-        )
+    rows.add(
+        session,
+        PlanStatusChange,
+        plan_id=plan.id,
+        status=to,
+        changed_at=now,
+        changed_by=actor.account_id,
+        reason=reason,
     )

@@ -17,7 +17,7 @@ from referral.states import REFERRAL_OPEN, REFERRAL_TRANSITIONS, check_transitio
 from referral.terms import ReferralStatus, TaskKind, Urgency
 from screening import access
 from screening.access import May
-from screening.core import audit
+from screening.core import audit, rows
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
 from screening.core.calendar import china
@@ -58,6 +58,7 @@ def move(
         referral.ended_at = now
     elif referral.ended_at is not None and not _another_is_open(session, referral):
         referral.ended_at = None
+        session.flush()  # what asks the database for the open referral finds it again
     status_row(session, actor, referral, to, reason, remark, now)
     audit.record(
         session,
@@ -88,15 +89,15 @@ def status_row(
     now: datetime,
 ) -> None:
     """The row of a step: who, when, why."""
-    session.add(
-        ReferralStatusChange(
-            referral_id=referral.id,
-            status=to,
-            changed_at=now,
-            changed_by=actor.account_id,
-            reason=reason,
-            remark=remark,
-        )
+    rows.add(
+        session,
+        ReferralStatusChange,
+        referral_id=referral.id,
+        status=to,
+        changed_at=now,
+        changed_by=actor.account_id,
+        reason=reason,
+        remark=remark,
     )
 
 

@@ -28,8 +28,9 @@ from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.planning import ReferralNeed
 from referral.policies import BEFORE_SENDING, check_hold, check_sendable
-from referral.queries.facilities import choose_for
+from referral.queries.facilities import SENT, choose_for, count_one_more
 from referral.queries.notes import note_inputs
+from referral.queries.shelves import living_referral
 from referral.terms import (
     FollowUpTemplate,
     Outcome,
@@ -45,6 +46,7 @@ from screening import access
 from screening.access import May, Part
 from screening.core import audit, outbox
 from screening.core.actor import Actor
+from screening.core.ahead import told
 from screening.core.audit import AuditEvent
 from screening.core.calendar import china
 from screening.core.clock import local_day
@@ -65,12 +67,7 @@ CONSENT_BASIS = "consent"
 
 def find_open(session: Session, *, case_id: UUID) -> Referral | None:
     """The open referral of a case; of two (a silent facility, and the one asked after it) the living one."""
-    return session.scalars(
-        select(Referral)
-        .where(Referral.case_id == case_id, Referral.ended_at.is_(None))
-        .order_by(Referral.status == ReferralStatus.EXPIRED_NO_ANSWER, Referral.drafted_at.desc())
-        .limit(1)
-    ).one_or_none()
+    return living_referral(session, case_id=case_id)
 
 
 def all_open(session: Session, *, case_id: UUID) -> Sequence[Referral]:
@@ -100,6 +97,7 @@ def _draft(
     session: Session, actor: Actor, case: Case, child: Child, need: ReferralNeed, now: datetime
 ) -> Referral:
     choice = choose_for(session, child=child, urgency=need.urgency, now=now)
+    count_one_more(session, choice.facility_id)
     return new_draft(
         session,
         actor=actor,
@@ -264,6 +262,9 @@ def compose(session: Session, *, referral: Referral, case: Case, now: datetime) 
 
 def consent_stands(session: Session, *, child: Child) -> bool:
     """Whether ``share_facility`` is given."""
+    known: frozenset[str] | None = told(session, ("consents", child.id), lambda: None)
+    if known is not None:
+        return Purpose.SHARE_FACILITY.value in known
     consent = current_consent(session, child_id=child.id, purpose=Purpose.SHARE_FACILITY)
     return consent is not None and consent.status is ConsentStatus.GIVEN
 
@@ -498,10 +499,15 @@ def leave_by_itself(
     if referral.status is not ReferralStatus.READY:
         move(session, actor, referral, ReferralStatus.READY, why, None, now)
     _leave(session, actor, case, child, referral, now)
+    left: dict[UUID | None, int] = told(session, SENT, dict)
+    left[referral.facility_id] = left.get(referral.facility_id, 0) + 1
 
 
 def count_sent(session: Session, *, facility_id: UUID, since: datetime) -> int:
     """Triage requests that left for a facility since an instant."""
+    known: dict[UUID | None, int] | None = told(session, SENT, lambda: None)
+    if known is not None:
+        return known.get(facility_id, 0)
     statement = select(func.count()).where(
         Referral.facility_id == facility_id,
         Referral.kind == ReferralKind.TRIAGE_REQUEST,

@@ -73,14 +73,17 @@ def facts_of(
 def live_agreement(session: Session, *, facility_id: UUID | None, now: datetime) -> ChannelAgreement | None:
     """The agreement with a facility that is valid today, the newest if several."""
     today = local_day(now)
-    valid = (
-        select(ChannelAgreement)
-        .where(
-            ChannelAgreement.facility_id == facility_id,
-            ChannelAgreement.valid_from <= today,
-            ChannelAgreement.valid_to >= today,
-        )
-        .order_by(ChannelAgreement.recorded_at.desc())
-        .limit(1)
-    )
-    return once(session, ("agreement", facility_id, today), lambda: session.scalars(valid).one_or_none())
+
+    def read() -> ChannelAgreement | None:
+        return session.scalars(
+            select(ChannelAgreement)
+            .where(
+                ChannelAgreement.facility_id == facility_id,
+                ChannelAgreement.valid_from <= today,
+                ChannelAgreement.valid_to >= today,
+            )
+            .order_by(ChannelAgreement.recorded_at.desc())
+            .limit(1)
+        ).one_or_none()
+
+    return once(session, ("agreement", facility_id, today), read)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from referral.actions import rungs
 from referral.models.task import Task
+from referral.queries.shelves import OPEN_TASKS
 from referral.terms import TaskKind
 from screening.core import audit
 from screening.core.actor import Actor
@@ -69,28 +70,9 @@ def require(
     return task
 
 
-# Built once: it is asked several times for every sheet.
-_OPEN = select(Task).where(
-    Task.kind == bindparam("kind"), Task.subject_id == bindparam("subject_id"), Task.done_at.is_(None)
-)
-
-
 def find_open(session: Session, *, kind: TaskKind, subject_id: UUID) -> Task | None:
     """The open task of one kind about one thing."""
-    # What is pending is looked at here and not written out for the question's sake; and about a thing that is
-    # itself not written yet the database cannot know anything.
-    new = False
-    for pending in session.new:
-        if isinstance(pending, Task) and (pending.kind, pending.subject_id) == (kind, subject_id):
-            if pending.done_at is None:
-                return pending
-        elif pending.id == subject_id:
-            new = True
-    if new:
-        return None
-    with session.no_autoflush:
-        found = session.scalars(_OPEN, {"kind": kind, "subject_id": subject_id}).one_or_none()
-    return found if found is not None and found.done_at is None else None
+    return next((task for task in OPEN_TASKS.of(session, subject_id) if task.kind is kind), None)
 
 
 def settle(

@@ -16,12 +16,24 @@ from referral import deadlines
 from referral.actions import cases, crises, notices, plans, referrals, releases, tasks
 from referral.models.case import Case
 from referral.models.task import Task
+from referral.queries.facilities import ASKED, SENT, asked_this_week, sent_this_week
 from referral.queries.people import People, people_of
 from referral.queries.plan_facts import plan_facts
+from referral.queries.plan_facts import read_ahead as plan_facts_ahead
+from referral.queries.shelves import (
+    ASSESSMENTS,
+    OPEN_CASES,
+    OPEN_EPISODES,
+    OPEN_REFERRALS,
+    OPEN_TASKS,
+    PLAN_VERSIONS,
+    RINGS,
+)
 from referral.queries.signals import Signal, of_result
 from referral.terms import TaskKind
 from risk_model import Level
 from screening.core.actor import Actor
+from screening.core.ahead import tell
 from screening.core.calendar import china
 from screening.core.clock import local_day
 from screening.core.faults import fault
@@ -58,6 +70,27 @@ class Desk:
         )
         self.retests.update(self._session.scalars(waiting))
 
+    def read_ahead(
+        self, child_ids: Iterable[UUID], looping: Iterable[UUID] = (), subjects: Iterable[UUID] = ()
+    ) -> None:
+        """What is open about these children, all at once. ``looping``: those whose plan is going to be drafted;
+        ``subjects``: what else there may be open tasks about."""
+        session, ids = self._session, set(child_ids)
+        cases_open = OPEN_CASES.fill(session, ids)
+        case_ids = [case.id for case in cases_open]
+        things = [*OPEN_REFERRALS.fill(session, case_ids), *OPEN_EPISODES.fill(session, case_ids)]
+        PLAN_VERSIONS.fill(session, case_ids)
+        ASSESSMENTS.fill(session, case_ids)
+        about = {*ids, *subjects, *case_ids, *(thing.id for thing in things)}
+        RINGS.fill(session, [task.id for task in OPEN_TASKS.fill(session, about)])
+        loops = sorted(set(looping))
+        for start in range(0, len(loops), AT_ONCE):
+            plan_facts_ahead(session, loops[start : start + AT_ONCE])
+        if loops:
+            tell(session, ASKED, asked_this_week(session, self._now))
+        if len(loops) > 1:  # for one child it is asked only where something leaves by itself
+            tell(session, SENT, sent_this_week(session, self._now))
+
     def child(self, child_id: UUID) -> Child:
         """One of the children held."""
         return self._children[child_id]
@@ -67,7 +100,10 @@ class Desk:
         organisation_id = child.organisation_id
         if organisation_id not in self._known:
             organisation = self._session.get_one(Organisation, organisation_id)
-            self._known[organisation_id] = people_of(self._session, organisation=organisation, now=self._now)
+            with self._session.no_autoflush:  # posts and duty do not wait here to be written
+                self._known[organisation_id] = people_of(
+                    self._session, organisation=organisation, now=self._now
+                )
         return self._known[organisation_id]
 
 
@@ -97,6 +133,34 @@ def follow(
     signal = of_result(result)
     if signal is not None and signal.level is not Level.NONE:
         answer(session, actor, child, desk.people(child), signal, now)
+
+
+def read_ahead(desk: Desk, done: Iterable[tuple[Administration, ScreenResult]]) -> None:
+    """What following these results will ask about their children."""
+    asking: set[UUID] = set()
+    looping: set[UUID] = set()
+    subjects: set[UUID] = set()
+    for administration, result in done:
+        subject = _retest_subject(administration)
+        if result.history:
+            subjects.add(administration.campaign_id)
+        elif _waits_again(administration, result) or subject in desk.retests:
+            subjects.add(subject)
+        signal = None if result.history else of_result(result)
+        if signal is not None and signal.level is not Level.NONE:
+            asking.add(result.child_id)
+            if signal.level in OPENS_A_LOOP:
+                looping.add(result.child_id)
+    desk.read_ahead(asking, looping, subjects)
+
+
+def _retest_subject(administration: Administration) -> UUID:
+    return uuid5(administration.roster_entry_id, administration.instrument)
+
+
+def _waits_again(administration: Administration, result: ScreenResult) -> bool:
+    """Not scored, or doubtful."""
+    return result.status is ResultStatus.NOT_SCORED or administration.validity is not SheetValidity.VALID
 
 
 def answer(
@@ -197,9 +261,8 @@ def _repeat(
     now: datetime,
 ) -> None:
     """Not scored or doubtful: to be done again (T27). A good sheet ends that wait."""
-    subject = uuid5(administration.roster_entry_id, administration.instrument)
-    doubtful = administration.validity is not SheetValidity.VALID
-    if result.status is ResultStatus.NOT_SCORED or doubtful:
+    subject = _retest_subject(administration)
+    if _waits_again(administration, result):
         due = deadlines.due("T27", None, now, china())
         _task(session, actor, TaskKind.RETEST, subject, child, desk.people(child), due, now, "T27")
         desk.retests.add(subject)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,7 @@ from instruments import (
     read_critical,
     worst_grade,
 )
-from referral.intake.loop import Desk, follow
+from referral.intake.loop import Desk, follow, read_ahead
 from referral.intake.sightings import sight_keyed
 from screening import access
 from screening.access import May
@@ -122,14 +123,43 @@ def _read(instrument: Instrument, answers: Mapping[str, object], *, exact: bool)
 def submit_many(
     session: Session, *, actor: Actor, sheets: Sequence[SheetIn], now: datetime
 ) -> list[Recorded]:
-    """Record sheets and what follows from each. A refused one names its reason and stops nothing."""
+    """Record sheets and what follows from each, as if they came one by one. A refused one names its reason and
+    stops nothing."""
+    return [
+        recorded
+        for piece in _each_child_once(sheets)
+        for recorded in _submit_piece(session, actor, piece, now)
+    ]
+
+
+def _each_child_once(sheets: Sequence[SheetIn]) -> Iterator[list[SheetIn]]:
+    """The sheets in their order, cut before a child comes again: what a child's sheet asks for is drafted from what
+    was there when it came, and not from the next one."""
+    piece: list[SheetIn] = []
+    children: set[UUID] = set()
+    for sheet in sheets:
+        if sheet.entry.child_id in children:
+            yield piece
+            piece, children = [], set()
+        piece.append(sheet)
+        children.add(sheet.entry.child_id)
+    if piece:
+        yield piece
+
+
+def _submit_piece(session: Session, actor: Actor, sheets: Sequence[SheetIn], now: datetime) -> list[Recorded]:
     # Held before anything is read about them: what is read then stays true until the end.
     desk = Desk(session, child_ids=[sheet.entry.child_id for sheet in sheets], now=now)
     done = administrations.record_many(session, actor=actor, sheets=sheets, now=now)
     fault("sheets-recorded")
     system = Actor.system(on_behalf_of=actor.account_id or actor.on_behalf_of)
-    for recorded in done:
-        if recorded.result is not None and recorded.administration is not None and not recorded.again:
-            follow(session, system, recorded.administration, recorded.result, desk, now)
+    new = [
+        (each.administration, each.result)
+        for each in done
+        if each.result is not None and each.administration is not None and not each.again
+    ]
+    read_ahead(desk, new)
+    for administration, result in new:
+        follow(session, system, administration, result, desk, now)
     fault("consequences-written")
     return done

@@ -83,6 +83,7 @@ def answer_sightings(
         if not policies.is_history(sighting.answered_on, local_day(now)):
             by_child.setdefault(sighting.child_id, []).append(sighting)
     desk = Desk(session, child_ids=by_child, now=now)
+    desk.read_ahead(by_child, by_child)
     for child_id, seen in by_child.items():
         child = desk.child(child_id)
         grade = worst_grade(sighting.grade for sighting in seen)

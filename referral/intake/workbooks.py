@@ -41,7 +41,7 @@ from screening.models.consent import Consent, ConsentStatus, Purpose
 from screening.models.import_batch import BatchStatus, CriticalSighting, ImportBatch, ImportRow, RowVerdict
 from screening.models.organisation import Organisation
 from screening.queries.campaigns import consent_status, current_consents
-from screening.queries.children import enrolled
+from screening.queries.children import children_by_number, enrolled
 from screening.queries.imports import (
     ROSTER,
     count_rows,
@@ -501,15 +501,15 @@ def _entries(
     session: Session, campaign: Campaign, student_nos: Sequence[str], now: datetime
 ) -> dict[str, RosterEntry]:
     """The children's lines on the roll; one who is enrolled and not on it yet is put there."""
-    roll = enrolled(session, organisation_id=campaign.organisation_id, student_nos=set(student_nos))
-    ids = [enrolment.child_id for enrolment in roll.values()]
+    roll = children_by_number(session, organisation_id=campaign.organisation_id, student_nos=set(student_nos))
+    ids = list(roll.values())
     found = _on_roll(session, campaign, ids)
     missing = [child_id for child_id in ids if child_id not in found]
     if missing:
         campaigns.put_on_roll(session, campaign_id=campaign.id, child_ids=missing, known=set(found), now=now)
         session.flush()
         found = _on_roll(session, campaign, ids)
-    return {number: found[enrolment.child_id] for number, enrolment in roll.items()}
+    return {number: found[child_id] for number, child_id in roll.items()}
 
 
 def _on_roll(session: Session, campaign: Campaign, ids: Sequence[UUID]) -> dict[UUID, RosterEntry]:

@@ -35,7 +35,7 @@ class Case(Base):
     )
 
     case_no: Mapped[str] = mapped_column(String(20), unique=True)
-    child_id: Mapped[UUID] = mapped_column(reference("child.id"))
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
     custody: Mapped[Custody] = mapped_column(EnumText(Custody))
     organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
     origin: Mapped[Origin] = mapped_column(EnumText(Origin))

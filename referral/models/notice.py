@@ -32,7 +32,7 @@ class Notice(Base):
     __table_args__ = (Index("ix_notice_account", "account_id", "seen_at"),)
 
     account_id: Mapped[UUID] = mapped_column(reference("account.id"))
-    task_id: Mapped[UUID | None] = mapped_column(reference("task.id"))
+    task_id: Mapped[UUID | None] = mapped_column(reference("task.id"), index=True)
     channel: Mapped[Channel] = mapped_column(EnumText(Channel))
     urgent: Mapped[bool] = mapped_column(default=False)
     number: Mapped[str] = mapped_column(String(20))

@@ -71,7 +71,7 @@ class Referral(Base):
     )
 
     form_no: Mapped[str] = mapped_column(String(12), unique=True)
-    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"))
+    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"), index=True)
     child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
     facility_id: Mapped[UUID | None] = mapped_column(reference("organisation.id"))
     kind: Mapped[ReferralKind] = mapped_column(EnumText(ReferralKind))
@@ -85,8 +85,8 @@ class Referral(Base):
     frozen_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     # What the school wrote for part 2 (F1) as JSON; empty while nobody has seen the child.
     words_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    drafted_at: Mapped[datetime] = mapped_column(Instant)
-    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    drafted_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
     sent_by: Mapped[UUID | None]
     answer_due_at: Mapped[datetime | None] = mapped_column(Instant)
     appointment_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -39,7 +39,7 @@ class Task(Base):
     subject_id: Mapped[UUID]
     organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"), index=True)
     child_id: Mapped[UUID | None] = mapped_column(reference("child.id"))
-    case_id: Mapped[UUID | None] = mapped_column(reference("care_case.id"))
+    case_id: Mapped[UUID | None] = mapped_column(reference("care_case.id"), index=True)
     owner_id: Mapped[UUID] = mapped_column(reference("account.id"))
     backup_id: Mapped[UUID | None] = mapped_column(reference("account.id"))
     clock: Mapped[str | None] = mapped_column(String(16))

@@ -77,7 +77,8 @@ def list_cases(
 ) -> Sequence[Case]:
     """One page of cases by id, with the children they are about."""
     check_may(actor, May.READ_CASES)
-    statement = cases_visible_to(actor).options(joinedload(Case.child)).order_by(Case.id)
+    with_class = joinedload(Case.child).selectinload(Child.enrolments)
+    statement = cases_visible_to(actor).options(with_class).order_by(Case.id)
     if status is not None:
         statement = statement.where(Case.status == status)
     if after is not None:

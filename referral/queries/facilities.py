@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from referral.models.referral import ChannelAgreement, Facility, Referral
 from referral.routing import Choice, FacilityOption, RoutingFacts, choose_facility
-from referral.terms import Urgency
+from referral.terms import ReferralKind, Urgency
+from screening.core.ahead import told
 from screening.core.clock import age_on, local_day
 from screening.core.db import once
 from screening.models.child import Child
@@ -20,6 +21,9 @@ from screening.queries.campaigns import district_of
 
 _EVERYDAY = frozenset({Urgency.ROUTINE, Urgency.URGENT})
 WEEK = timedelta(days=7)
+# What a piece of work reads ahead (``screening.core.ahead``): counts by facility, kept up by what it adds itself.
+ASKED = "asked-this-week"
+SENT = "sent-this-week"
 
 
 def choose_for(
@@ -52,7 +56,7 @@ def _district(session: Session, organisation_id: UUID) -> str:
 
 def facility_options(session: Session, *, now: datetime) -> list[FacilityOption]:
     """Every facility that is known, with the districts that agreed a channel with it and its open slots."""
-    asked = _asked_this_week(session, now)
+    asked = told(session, ASKED, lambda: asked_this_week(session, now))
     known = once(session, "facilities", lambda: _facilities(session))
     return [replace(each, open_slots=max(0, each.open_slots - asked.get(each.id, 0))) for each in known]
 
@@ -86,7 +90,23 @@ def _facilities(session: Session) -> list[FacilityOption]:
     return options
 
 
-def _asked_this_week(session: Session, now: datetime) -> dict[object, int]:
+def count_one_more(session: Session, facility_id: UUID | None) -> None:
+    """A draft was made: where the counts were read ahead they follow."""
+    asked: dict[UUID | None, int] = told(session, ASKED, dict)
+    asked[facility_id] = asked.get(facility_id, 0) + 1
+
+
+def sent_this_week(session: Session, now: datetime) -> dict[UUID | None, int]:
+    """How many triage requests have left for each facility in the last seven days."""
+    rows = session.execute(
+        select(Referral.facility_id, func.count())
+        .where(Referral.sent_at >= now - WEEK, Referral.kind == ReferralKind.TRIAGE_REQUEST)
+        .group_by(Referral.facility_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def asked_this_week(session: Session, now: datetime) -> dict[UUID | None, int]:
     """How many first appointments each facility has been asked for in the last seven days, drafts included."""
     rows = session.execute(
         select(Referral.facility_id, func.count())

@@ -100,6 +100,13 @@ def rung_about(session: Session, *, actor: Actor, notices: Sequence[Notice]) -> 
     return {row.id: TaskLine(row, None, cases.get(row.case_id) if row.case_id else None) for row in rows}
 
 
+def own_tasks(session: Session, *, actor: Actor, task_ids: set[UUID]) -> dict[UUID, Task]:
+    """Those of these tasks that are this person's."""
+    if not task_ids:
+        return {}
+    return {task.id: task for task in session.scalars(tasks_visible_to(actor).where(Task.id.in_(task_ids)))}
+
+
 def alarm_is_open(session: Session, *, batch: ImportBatch) -> bool:
     """Whether somebody still has to answer an alarm of a file that was found through a scope."""
     open_ones = select(Task.id).where(

@@ -11,10 +11,10 @@ from uuid import UUID
 from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
-from instruments import AnswerSheet, Instrument, Scores, SheetConditions, score
+from instruments import AnswerSheet, Instrument, Scores, SheetConditions, score_many
 from risk_model import LevelRules, day_one
 from screening import access, policies, results
-from screening.core import audit
+from screening.core import ahead, audit, rows
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
 from screening.core.clock import local_day
@@ -25,7 +25,7 @@ from screening.models.campaign import RosterEntry
 from screening.models.consent import ConsentStatus, Purpose
 from screening.models.import_batch import CriticalSighting
 from screening.models.result import ScreenResult
-from screening.queries.campaigns import consent_status, current_consents
+from screening.queries.campaigns import consent_statuses
 from screening.results import SheetOnFile
 
 
@@ -62,7 +62,23 @@ def record_many(
     """Store sheets with their results, in order. One that is refused does not hold up the others."""
     access.check_may(actor, access.May.RECORD_SHEET)
     known = _Known.load(session, sheets)
-    return [_record(session, actor, sheet, known, now) for sheet in sheets]
+    scores = _score_all(sheets)
+    return [
+        _record(session, actor, sheet, scored, known, now)
+        for sheet, scored in zip(sheets, scores, strict=True)
+    ]
+
+
+def _score_all(sheets: Sequence[SheetIn]) -> list[Scores]:
+    """The scores of each sheet; those of one questionnaire go through the engine together."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, sheet in enumerate(sheets):
+        places[sheet.instrument.code].append(place)
+    scores: dict[int, Scores] = {}
+    for same in places.values():
+        pairs = [(sheets[place].sheet, sheets[place].conditions) for place in same]
+        scores.update(zip(same, score_many(sheets[same[0]].instrument, pairs), strict=True))
+    return [scores[place] for place in range(len(sheets))]
 
 
 class _Known:
@@ -80,17 +96,17 @@ class _Known:
         known = cls()
         children = {sheet.entry.child_id for sheet in sheets}
         campaigns = {sheet.entry.campaign_id for sheet in sheets}
-        rows = session.execute(
+        stored = session.execute(
             select(Administration, ScreenResult)
             .join(ScreenResult, ScreenResult.administration_id == Administration.id)
             .where(Administration.child_id.in_(children), Administration.campaign_id.in_(campaigns))
             .where(Administration.voided_at.is_(None))
             .order_by(Administration.recorded_at)
         )
-        for administration, result in rows:
+        for administration, result in stored:
             known.add(administration, result)
-        consents = current_consents(session, children, [Purpose.SCREENING])
-        known.consents = {child: consent_status(consents, child, Purpose.SCREENING) for child in children}
+        answers = consent_statuses(session, children, [Purpose.SCREENING])
+        known.consents = {child: status for (child, _), status in answers.items()}
         seen = session.scalars(
             select(CriticalSighting).where(
                 and_(CriticalSighting.child_id.in_(children), CriticalSighting.adopted_by.is_(None))
@@ -110,7 +126,9 @@ def _day_key(a: Administration) -> tuple[UUID, UUID, str, str, date]:
     return (a.child_id, a.campaign_id, a.instrument, a.informant, a.administered_on)
 
 
-def _record(session: Session, actor: Actor, sheet: SheetIn, known: _Known, now: datetime) -> Recorded:
+def _record(
+    session: Session, actor: Actor, sheet: SheetIn, scores: Scores, known: _Known, now: datetime
+) -> Recorded:
     if sheet.source in known.sources:
         administration, result = known.sources[sheet.source]
         return Recorded(sheet, administration, result, again=True)
@@ -122,7 +140,7 @@ def _record(session: Session, actor: Actor, sheet: SheetIn, known: _Known, now: 
     if _day_key(administration) in known.taken:
         said = Conflict("A sheet of this questionnaire is already stored for this child and day.")
         return Recorded(sheet, refused=said)
-    return _store(session, actor, sheet, administration, known, now)
+    return _store(session, actor, sheet, scores, administration, known, now)
 
 
 def _check(sheet: SheetIn, known: _Known, now: datetime) -> None:
@@ -155,11 +173,11 @@ def _store(
     session: Session,
     actor: Actor,
     sheet: SheetIn,
+    scores: Scores,
     administration: Administration,
     known: _Known,
     now: datetime,
 ) -> Recorded:
-    scores = score(sheet.instrument, sheet.sheet, sheet.conditions)
     keyring: Keyring = session.info["keyring"]
     administration.answers_sealed = keyring.seal(administration.answers_place, sheet.sheet.packed())
     administration.validity = results.validity_of(scores)
@@ -174,8 +192,9 @@ def _store(
         history=policies.is_history(sheet.administered_on, local_day(now)),
         now=now,
     )
-    session.add(administration)
-    session.add(result)
+    rows.add_plain(session, administration)
+    rows.add_plain(session, result)
+    ahead.newborn(session, result.id)
     sighted = _adopt(session, administration, known)
     audit.record(
         session,
@@ -200,14 +219,15 @@ def _adopt(session: Session, administration: Administration, known: _Known) -> b
     )
     if key not in known.sighted:
         return False
-    session.execute(
-        update(CriticalSighting)
-        .where(
-            CriticalSighting.child_id == administration.child_id,
-            CriticalSighting.instrument == administration.instrument,
-            CriticalSighting.layout == administration.layout,
-            CriticalSighting.answered_on == administration.administered_on,
+    with session.no_autoflush:  # what waits to be written has nothing to do with it
+        session.execute(
+            update(CriticalSighting)
+            .where(
+                CriticalSighting.child_id == administration.child_id,
+                CriticalSighting.instrument == administration.instrument,
+                CriticalSighting.layout == administration.layout,
+                CriticalSighting.answered_on == administration.administered_on,
+            )
+            .values(adopted_by=administration.id)
         )
-        .values(adopted_by=administration.id)
-    )
     return True

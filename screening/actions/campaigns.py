@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from instruments import UnknownInstrument, catalogue
 from screening import access, policies
 from screening.access import May
-from screening.core import audit
+from screening.core import audit, rows
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
 from screening.core.errors import InvalidInput
@@ -110,5 +110,5 @@ def put_on_roll(
     """Add children to the roll of a campaign; those already on it stay as they are."""
     for child_id in child_ids:
         if child_id not in known:
-            session.add(RosterEntry(campaign_id=campaign_id, child_id=child_id, added_at=now))
+            rows.add(session, RosterEntry, campaign_id=campaign_id, child_id=child_id, added_at=now)
             known.add(child_id)

@@ -18,6 +18,7 @@ from screening.core.audit import AuditEvent
 from screening.core.clock import local_day
 from screening.core.errors import Conflict, DomainError
 from screening.core.form_number import new_form_number
+from screening.core.rows import add
 from screening.models.child import CategoryFact, Child, Enrolment, Guardian, Sex
 from screening.queries.children import enrolled
 from screening.spreadsheets.rows import RosterRow
@@ -44,14 +45,14 @@ def enrol_many(
     for row in rows:
         enrolment = known.get(row.student_no)
         if enrolment is None:
-            child = _new(session, actor, organisation_id, row, now)
+            child_id = _new(session, actor, organisation_id, row, now)
         elif enrolment.child.name != row.name:
             done.append(Enrolled(row, refused=Conflict(OTHER_CHILD)))
             continue
         else:
-            child = enrolment.child
-            _correct(session, actor, child, enrolment, row, now)
-        done.append(Enrolled(row, child.id))
+            child_id = enrolment.child_id
+            _correct(session, actor, enrolment.child, enrolment, row, now)
+        done.append(Enrolled(row, child_id))
     return done
 
 
@@ -60,11 +61,13 @@ OTHER_CHILD = (
 )
 
 
-def _new(session: Session, actor: Actor, organisation_id: UUID, row: RosterRow, now: datetime) -> Child:
+def _new(session: Session, actor: Actor, organisation_id: UUID, row: RosterRow, now: datetime) -> UUID:
     if row.sex is None or row.birth_date is None or row.grade is None or row.class_name is None:
         raise ValueError("a roster row with errors is not enrolled")
     today = local_day(now)
-    child = Child(
+    child_id = add(
+        session,
+        Child,
         organisation_id=organisation_id,
         file_no=new_form_number(_RANDOM),
         name=row.name,
@@ -75,8 +78,10 @@ def _new(session: Session, actor: Actor, organisation_id: UUID, row: RosterRow, 
         id_to_verify=row.id_to_verify,
         created_at=now,
     )
-    enrolment = Enrolment(
-        child_id=child.id,
+    add(
+        session,
+        Enrolment,
+        child_id=child_id,
         organisation_id=organisation_id,
         student_no=row.student_no,
         stage=row.grade.stage.value,
@@ -84,11 +89,9 @@ def _new(session: Session, actor: Actor, organisation_id: UUID, row: RosterRow, 
         class_name=row.class_name,
         valid_from=today,
     )
-    session.add(child)
-    session.add(enrolment)
-    _guardian(session, actor, child, row, now, known=None)
-    audit.record(session, actor=actor, event=AuditEvent.CHILD_ENROL, at=now, child_id=child.id)
-    return child
+    _guardian(session, actor, child_id, row, now, known=None)
+    audit.record(session, actor=actor, event=AuditEvent.CHILD_ENROL, at=now, child_id=child_id)
+    return child_id
 
 
 def _correct(
@@ -110,7 +113,7 @@ def _correct(
         if value is not None and getattr(thing, name) != value:
             setattr(thing, name, value)
             changed.append(name)
-    if _guardian(session, actor, child, row, now, known=child.guardian):
+    if _guardian(session, actor, child.id, row, now, known=child.guardian):
         changed.append("guardian")
     if changed:
         audit.record(
@@ -124,7 +127,7 @@ def _correct(
 
 
 def _guardian(
-    session: Session, actor: Actor, child: Child, row: RosterRow, now: datetime, *, known: Guardian | None
+    session: Session, actor: Actor, child_id: UUID, row: RosterRow, now: datetime, *, known: Guardian | None
 ) -> bool:
     """A new guardian row when the file says something new. Answers whether it did."""
     if row.guardian_name is None:
@@ -137,15 +140,15 @@ def _guardian(
         relation,
     ):
         return False
-    session.add(
-        Guardian(
-            child_id=child.id,
-            name=row.guardian_name,
-            relation=relation,
-            phone=phone,
-            recorded_at=now,
-            recorded_by=actor.account_id,
-        )
+    add(
+        session,
+        Guardian,
+        child_id=child_id,
+        name=row.guardian_name,
+        relation=relation,
+        phone=phone,
+        recorded_at=now,
+        recorded_by=actor.account_id,
     )
     return True
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from screening.core import audit, documents
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
 from screening.core.grades import GradeInfo, Stage
+from screening.core.rows import add
 from screening.core.sealing import Keyring
 from screening.models.campaign import Campaign
 from screening.models.import_batch import (
@@ -27,6 +28,7 @@ from screening.models.import_batch import (
     ImportBatch,
     ImportRow,
     RowVerdict,
+    content_place,
 )
 from screening.queries.imports import ROSTER
 from screening.spreadsheets.rows import ParsedWorkbook, RosterRow, RowError, Severity, SheetRow
@@ -88,7 +90,8 @@ def store(
     )
     session.add(batch)
     keyring: Keyring = session.info["keyring"]
-    session.add_all(_row(batch, checked, keyring) for checked in rows)
+    for checked in rows:
+        _keep(session, batch, checked, keyring)
     audit.record(
         session,
         actor=actor,
@@ -100,17 +103,21 @@ def store(
     return batch
 
 
-def _row(batch: ImportBatch, checked: CheckedRow, keyring: Keyring) -> ImportRow:
-    row = ImportRow(
+def _keep(session: Session, batch: ImportBatch, checked: CheckedRow, keyring: Keyring) -> None:
+    row_id, sealed = uuid4(), None
+    if checked.verdict is not RowVerdict.ABSENT:
+        content = json.dumps(_content(checked.row), ensure_ascii=False)
+        sealed = keyring.seal(content_place(row_id), content.encode())
+    add(
+        session,
+        ImportRow,
+        id=row_id,
         batch_id=batch.id,
         sheet=checked.sheet,
         excel_row=checked.row.excel_row,
         verdict=checked.verdict,
+        content_sealed=sealed,
     )
-    if checked.verdict is not RowVerdict.ABSENT:
-        content = json.dumps(_content(checked.row), ensure_ascii=False)
-        row.content_sealed = keyring.seal(row.content_place, content.encode())
-    return row
 
 
 def _problem(problem: RowError) -> dict[str, Any]:
@@ -125,10 +132,22 @@ def _problem(problem: RowError) -> dict[str, Any]:
 
 
 def _content(row: RosterRow | SheetRow) -> dict[str, Any]:
-    plain = asdict(row)
-    for name in ("errors", "warnings"):
-        plain.pop(name, None)
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in plain.items()}
+    names = [name for name in type(row).__dataclass_fields__ if name not in _NOT_KEPT]
+    return {name: _plain(getattr(row, name)) for name in names}
+
+
+_NOT_KEPT = frozenset({"errors", "warnings"})
+
+
+def _plain(value: object) -> object:
+    """What JSON can hold: a day as text, the grade and each critical answer by its parts."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, GradeInfo):
+        return asdict(value)
+    if isinstance(value, tuple):
+        return [_plain(asdict(each) if isinstance(each, CriticalAnswer) else each) for each in value]
+    return value
 
 
 def open_roster_row(session: Session, row: ImportRow) -> RosterRow:

@@ -18,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import LargeBinary, Result, exists, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from screening.core import rows
 from screening.core.actor import Actor
 from screening.core.db import Base
 from screening.core.types import EnumText, Instant, Json
@@ -136,16 +137,16 @@ def record(
     detail: dict[str, Any] | None = None,
 ) -> None:
     """Add one row to the trail of this transaction."""
-    session.add(
-        AuditRow(
-            at=at,
-            event=event,
-            account_id=actor.account_id,
-            on_behalf_of=actor.on_behalf_of,
-            child_id=child_id,
-            subject_id=subject_id,
-            detail=detail,
-        )
+    rows.add(
+        session,
+        AuditRow,
+        at=at,
+        event=event,
+        account_id=actor.account_id,
+        on_behalf_of=actor.on_behalf_of,
+        child_id=child_id,
+        subject_id=subject_id,
+        detail=detail,
     )
 
 
@@ -198,12 +199,12 @@ def seal_tail(session: Session, *, limit: int = 2000, whole: bool = False) -> in
     since = None if last is None or whole else session.get_one(AuditRow, last.row_id).at - SEAL_WINDOW
     if since is not None:
         unsealed = unsealed.where(AuditRow.at >= since)
-    rows = session.scalars(unsealed.order_by(AuditRow.at, AuditRow.id).limit(limit)).all()
-    for row in rows:
+    tail = session.scalars(unsealed.order_by(AuditRow.at, AuditRow.id).limit(limit)).all()
+    for row in tail:
         seq += 1
         previous = digest_of(seq, previous, row)
-        session.add(AuditSeal(seq=seq, row_id=row.id, digest=previous))
-    return len(rows)
+        rows.add(session, AuditSeal, seq=seq, row_id=row.id, digest=previous)
+    return len(tail)
 
 
 @dataclass(frozen=True, slots=True)

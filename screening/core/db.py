@@ -27,6 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from screening.core.errors import Unavailable
+from screening.core.rows import RowSession
 from screening.core.sealing import Keyring
 
 T = TypeVar("T")
@@ -166,12 +167,13 @@ def once(session: Session, what: Hashable, read: Callable[[], T]) -> T:
     piece of work need and none of them changes. ``what`` names it, with everything the answer depends on."""
     known: dict[Hashable, T] = session.info.setdefault("once", {})
     if what not in known:
-        known[what] = read()
+        with session.no_autoflush:  # none of it waits in this transaction to be written
+            known[what] = read()
     return known[what]
 
 
-def _sessions(engine: Engine, keyring: Keyring) -> sessionmaker[Session]:
-    maker = sessionmaker(engine, expire_on_commit=False, info={"keyring": keyring})
+def _sessions(engine: Engine, keyring: Keyring) -> sessionmaker[RowSession]:
+    maker = sessionmaker(engine, class_=RowSession, expire_on_commit=False, info={"keyring": keyring})
     event.listen(maker, "before_flush", _seal_cells)
     return maker
 

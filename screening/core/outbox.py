@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Index, String, case, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from screening.core import rows
 from screening.core.db import Base
 from screening.core.types import Instant, Json
 
@@ -33,7 +34,7 @@ class OutboxMessage(Base):
     published_at: Mapped[datetime] = mapped_column(Instant)
     available_at: Mapped[datetime] = mapped_column(Instant)
     claimed_until: Mapped[datetime | None] = mapped_column(Instant)
-    claim: Mapped[UUID | None]
+    claim: Mapped[UUID | None] = mapped_column(index=True)
     attempts: Mapped[int] = mapped_column(default=0)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
     dead_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -48,12 +49,17 @@ def publish(
     purpose: str,
     now: datetime,
     urgent: bool = False,
-) -> None:
-    """Add a message to this transaction. ``payload`` values are ids as text or numbers."""
-    session.add(
-        OutboxMessage(
-            topic=topic, payload=payload, purpose=purpose, urgent=urgent, published_at=now, available_at=now
-        )
+) -> UUID:
+    """Add a message to this transaction; its id. ``payload`` values are ids as text or numbers."""
+    return rows.add(
+        session,
+        OutboxMessage,
+        topic=topic,
+        payload=payload,
+        purpose=purpose,
+        urgent=urgent,
+        published_at=now,
+        available_at=now,
     )
 
 

@@ -8,7 +8,6 @@ HMAC-SHA-256 with a key of its own over the normalised value (CR2).
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 import os
@@ -16,6 +15,7 @@ import stat
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -44,7 +44,7 @@ class Keyring:
     def seal(self, place: str, data: bytes) -> bytes:
         head = bytes([FORMAT]) + self.current.to_bytes(2, "big")
         nonce = os.urandom(_NONCE)
-        return head + nonce + AESGCM(self.keys[self.current]).encrypt(nonce, data, head + place.encode())
+        return head + nonce + _cipher(self.keys[self.current]).encrypt(nonce, data, head + place.encode())
 
     def open(self, place: str, cell: bytes) -> bytes:
         """The plain bytes of ``cell``. Raises :class:`SealBroken`."""
@@ -55,18 +55,24 @@ class Keyring:
         if len(nonce) < _NONCE:
             raise SealBroken("the cell was cut short")
         try:
-            return AESGCM(key).decrypt(nonce, body, head + place.encode())
+            return _cipher(key).decrypt(nonce, body, head + place.encode())
         except InvalidTag as wrong:
             raise SealBroken("the cell was changed or moved") from wrong
 
     def blind(self, kind: str, value: str) -> bytes:
         """The blind index (32 bytes) of ``value`` among values of one ``kind`` such as ``child.name``."""
         text = normalise(value)
-        return hmac.new(self.index_key, f"{kind}\0{text}".encode(), hashlib.sha256).digest()
+        return hmac.digest(self.index_key, f"{kind}\0{text}".encode(), "sha256")
 
     @classmethod
     def generate(cls) -> Keyring:
         return cls(keys={1: os.urandom(32)}, current=1, index_key=os.urandom(32))
+
+
+@lru_cache(maxsize=16)
+def _cipher(key: bytes) -> AESGCM:
+    """The cipher of a key: setting the key up costs more than sealing a name with it."""
+    return AESGCM(key)
 
 
 def normalise(value: str) -> str:

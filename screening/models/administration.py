@@ -53,7 +53,7 @@ class Administration(Base):
 
     child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
     campaign_id: Mapped[UUID] = mapped_column(reference("campaign.id"))
-    roster_entry_id: Mapped[UUID] = mapped_column(reference("roster_entry.id"))
+    roster_entry_id: Mapped[UUID] = mapped_column(reference("roster_entry.id"), index=True)
     instrument: Mapped[str] = mapped_column(String(20))
     instrument_version: Mapped[str] = mapped_column(String(40))
     layout: Mapped[str] = mapped_column(String(40))

@@ -131,7 +131,7 @@ class AccessGrant(Base):
     organisation_id: Mapped[UUID] = mapped_column(reference("organisation.id"))
     part: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str] = mapped_column(String(40))
-    reason_id: Mapped[UUID]
+    reason_id: Mapped[UUID] = mapped_column(index=True)
     granted_at: Mapped[datetime] = mapped_column(Instant)
     granted_by: Mapped[UUID | None]
     ended_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -57,6 +57,11 @@ class ImportBatch(Base):
     problems = SealedOptional()
 
 
+def content_place(row_id: UUID) -> str:
+    """What the sealed content of a row is bound to."""
+    return f"import_row.content:{row_id}"
+
+
 class ImportRow(Base):
     """One row of a staged workbook: its parsed content sealed, its verdict, and what became of it."""
 
@@ -77,7 +82,7 @@ class ImportRow(Base):
     @property
     def content_place(self) -> str:
         """What the sealed content is bound to."""
-        return f"import_row.content:{self.id}"
+        return content_place(self.id)
 
 
 class CriticalSighting(Base):

@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from screening.core.actor import Grant, Role
+from screening.core.db import once
 from screening.models.account import Account, RoleGrant
 from screening.models.organisation import DutyEntry, Organisation
 
@@ -116,6 +117,18 @@ def names_of(session: Session, account_ids: Iterable[UUID | None]) -> dict[UUID,
 
 def areas_above(session: Session, organisation: Organisation) -> list[Organisation]:
     """The organisations on the path to the root, nearest first, itself included."""
-    codes = [code for code in organisation.path.split("/") if code]
-    found = {o.code: o for o in session.scalars(select(Organisation).where(Organisation.code.in_(codes)))}
-    return [found[code] for code in reversed(codes) if code in found]
+    return list(reversed(on_path(session, organisation.path)))
+
+
+def on_path(session: Session, path: str) -> list[Organisation]:
+    """The organisations on a path from the root down, asked once per transaction."""
+    codes = [code for code in path.split("/") if code]
+
+    def read() -> dict[str, Organisation]:
+        statement = select(Organisation).where(Organisation.code.in_(codes))
+        return {each.code: each for each in session.scalars(statement)}
+
+    found = once(session, ("path", path), read)
+    if len(found) < len(codes):
+        found = read()  # one of them waits in this transaction to be written
+    return [found[code] for code in codes if code in found]

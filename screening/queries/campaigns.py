@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from risk_model import DEFAULT_BASE_RATE
@@ -22,6 +22,7 @@ from screening.models.child import Child
 from screening.models.consent import Consent, ConsentStatus, Purpose
 from screening.models.organisation import DistrictSetting, Organisation, OrganisationKind
 from screening.models.result import ResultStatus, ScreenResult
+from screening.queries.accounts import on_path
 
 
 def get_campaign(session: Session, *, actor: Actor, campaign_id: UUID) -> Campaign:
@@ -117,26 +118,49 @@ class Progress:
 
 def progress(session: Session, *, campaign: Campaign) -> Progress:
     """The counts of a campaign that was found through a scope."""
-    roll = set(session.scalars(select(RosterEntry.child_id).where(RosterEntry.campaign_id == campaign.id)))
-    rows = session.execute(
-        select(ScreenResult.child_id, ScreenResult.status, Administration.instrument)
+    on_roll = select(RosterEntry.child_id).where(RosterEntry.campaign_id == campaign.id)
+    consented = on_roll.where(RosterEntry.child_id.in_(_given(campaign, Purpose.SCREENING)))
+    sheets = (
+        select(ScreenResult.child_id)
         .join(Administration, Administration.id == ScreenResult.administration_id)
         .where(ScreenResult.campaign_id == campaign.id, Administration.voided_at.is_(None))
-    ).all()
-    sheets = dict.fromkeys(campaign.instruments, 0)
-    for _, _, code in rows:
-        sheets[code] = sheets.get(code, 0) + 1
-    seen = {child for child, _, _ in rows}
-    consents = current_consents(session, roll, [Purpose.SCREENING])
-    given = {child for (child, _), consent in consents.items() if consent.status is ConsentStatus.GIVEN}
-    return Progress(
-        on_roll=len(roll),
-        with_sheet=len(seen),
-        sheets=sheets,
-        not_scored=len({child for child, status, _ in rows if status is ResultStatus.NOT_SCORED}),
-        without_consent=len(roll - given),
-        absent=len((roll & given) - seen),
     )
+    rows = session.execute(
+        select(Administration.instrument, func.count())
+        .select_from(ScreenResult)
+        .join(Administration, Administration.id == ScreenResult.administration_id)
+        .where(ScreenResult.campaign_id == campaign.id, Administration.voided_at.is_(None))
+        .group_by(Administration.instrument)
+    ).all()
+    roll, given = _count(session, on_roll), _count(session, consented)
+    return Progress(
+        on_roll=roll,
+        with_sheet=_count(session, sheets),
+        sheets={**dict.fromkeys(campaign.instruments, 0), **dict(rows)},
+        not_scored=_count(session, sheets.where(ScreenResult.status == ResultStatus.NOT_SCORED)),
+        without_consent=roll - given,
+        absent=_count(session, consented.where(RosterEntry.child_id.not_in(sheets))),
+    )
+
+
+def _count(session: Session, children: Select[UUID]) -> int:
+    """How many different children."""
+    ids = children.distinct().subquery()
+    return session.scalar(select(func.count()).select_from(ids)) or 0
+
+
+def _given(campaign: Campaign, purpose: Purpose) -> Select[UUID]:
+    """The children on a roll whose last answer is yes."""
+    last = func.row_number().over(
+        partition_by=Consent.child_id, order_by=(Consent.recorded_at.desc(), Consent.given_on.desc())
+    )
+    answers = (
+        select(Consent.child_id, Consent.status, last.label("place"))
+        .join(RosterEntry, RosterEntry.child_id == Consent.child_id)
+        .where(RosterEntry.campaign_id == campaign.id, Consent.purpose == purpose)
+        .subquery()
+    )
+    return select(answers.c.child_id).where(answers.c.place == 1, answers.c.status == ConsentStatus.GIVEN)
 
 
 def current_consents(
@@ -155,6 +179,22 @@ def current_consents(
     return found
 
 
+def consent_statuses(
+    session: Session, child_ids: Iterable[UUID], purposes: Iterable[Purpose]
+) -> dict[tuple[UUID, Purpose], ConsentStatus]:
+    """What :func:`current_consents` says, where nothing but the answer is asked."""
+    ids, wanted = list(child_ids), list(purposes)
+    found: dict[tuple[UUID, Purpose], ConsentStatus] = {}
+    for start in range(0, len(ids), 500):
+        answers = session.execute(
+            select(Consent.child_id, Consent.purpose, Consent.status)
+            .where(Consent.child_id.in_(ids[start : start + 500]), Consent.purpose.in_(wanted))
+            .order_by(Consent.recorded_at, Consent.given_on)
+        )
+        found |= {(child_id, purpose): status for child_id, purpose, status in answers}
+    return found
+
+
 def current_consent(session: Session, *, child_id: UUID, purpose: Purpose) -> Consent | None:
     """The one answer that holds."""
     return current_consents(session, [child_id], [purpose]).get((child_id, purpose))
@@ -170,8 +210,7 @@ def consent_status(
 
 def district_of(session: Session, organisation: Organisation) -> Organisation:
     """The county an organisation stands in; the root of its path where there is none."""
-    codes = [code for code in organisation.path.split("/") if code]
-    above = session.scalars(select(Organisation).where(Organisation.code.in_(codes))).all()
+    above = on_path(session, organisation.path)
     county = next((o for o in above if o.kind is OrganisationKind.COUNTY), None)
     if county is not None:
         return county

@@ -101,6 +101,26 @@ def enrolled(session: Session, *, organisation_id: UUID, student_nos: Iterable[s
     return found
 
 
+def children_by_number(
+    session: Session, *, organisation_id: UUID, student_nos: Iterable[str]
+) -> dict[str, UUID]:
+    """The children of :func:`enrolled` by student number, where nothing else about them is asked."""
+    keyring: Keyring = session.info["keyring"]
+    wanted = {keyring.blind("enrolment.student_no", number): number for number in student_nos}
+    blinds = list(wanted)
+    found: dict[str, UUID] = {}
+    for start in range(0, len(blinds), 500):
+        rows = session.execute(
+            select(Enrolment.student_no_index, Enrolment.child_id).where(
+                Enrolment.organisation_id == organisation_id,
+                Enrolment.valid_to.is_(None),
+                Enrolment.student_no_index.in_(blinds[start : start + 500]),
+            )
+        )
+        found |= {wanted[blind]: child_id for blind, child_id in rows}
+    return found
+
+
 def guardians_of(session: Session, child_id: UUID) -> Sequence[Guardian]:
     """Recorded guardians, in the order they were recorded."""
     return session.scalars(
@@ -113,6 +133,18 @@ def category_facts(session: Session, child_id: UUID) -> Sequence[CategoryFact]:
     return session.scalars(
         select(CategoryFact).where(CategoryFact.child_id == child_id, CategoryFact.until_on.is_(None))
     ).all()
+
+
+def facts_of_many(session: Session, *, child_ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """The facts of these children that are not ended."""
+    found: dict[UUID, list[str]] = {}
+    for child_id, fact in session.execute(
+        select(CategoryFact.child_id, CategoryFact.fact).where(
+            CategoryFact.child_id.in_(child_ids), CategoryFact.until_on.is_(None)
+        )
+    ):
+        found.setdefault(child_id, []).append(fact)
+    return found
 
 
 def organisation_of(session: Session, organisation_id: UUID) -> Organisation:

@@ -33,6 +33,20 @@ def results_of(session: Session, *, child_id: UUID) -> Sequence[ScreenResult]:
     ).all()
 
 
+def results_of_many(session: Session, *, child_ids: Sequence[UUID]) -> dict[UUID, list[ScreenResult]]:
+    """What :func:`results_of` says of each of these children."""
+    found: dict[UUID, list[ScreenResult]] = {}
+    for result in session.scalars(
+        select(ScreenResult)
+        .join(Administration, Administration.id == ScreenResult.administration_id)
+        .where(ScreenResult.child_id.in_(child_ids), Administration.voided_at.is_(None))
+        .options(joinedload(ScreenResult.administration))
+        .order_by(Administration.administered_on.desc(), Administration.recorded_at.desc())
+    ):
+        found.setdefault(result.child_id, []).append(result)
+    return found
+
+
 def list_results(session: Session, *, actor: Actor, child_id: UUID, now: datetime) -> Sequence[ScreenResult]:
     """A child's course for a page; needs the right to read this child's scores, and the reading is recorded."""
     check_may(actor, May.READ_SCORES)

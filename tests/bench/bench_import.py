@@ -1,4 +1,4 @@
-"""A 1,000-row workbook from upload to all cases, its parts named; and the notes that it orders, apart."""
+"""Workbooks of 1,000 and of 20,000 rows from upload to all cases, their parts named; and the notes ordered, apart."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 
 from api import migrations
+from api.cli.serve import settle_memory
 from api.worker import Worker
 from referral import intake
 from referral.actions.referrals import NOTE_TOPIC
@@ -34,7 +35,8 @@ from screening.spreadsheets.template import write_workbook
 from tests.factories import World, make_county, spread
 
 NOW = datetime(2026, 10, 14, 10, 0, tzinfo=LOCAL)
-ROWS, NOTES = 1_000, 40
+NOTES = 40
+AIMS = {1_000: "≤ 1.5", 20_000: "≤ 20"}  # rows: seconds
 HIGH_SHARE = 6  # every sixth sheet opens a case: about as many as a secondary school shows
 
 
@@ -130,6 +132,14 @@ def count_of(world: World, model: type[Base]) -> int:
 
 
 def run() -> list[dict[str, Any]]:
+    settle_memory()  # as a running service has done
+    found = []
+    for count, aim in AIMS.items():
+        found += measure(count, aim, notes=NOTES if count == min(AIMS) else 0)
+    return found
+
+
+def measure(count: int, aim: str, *, notes: int) -> list[dict[str, Any]]:
     timer = Timer()
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'bench.sqlite'}"
@@ -139,62 +149,51 @@ def run() -> list[dict[str, Any]]:
         campaign_id = world.make_campaign("phq9")
         # A running service has read its libraries long ago.
         world.submit(world.make_child(campaign_id, share=True), "phq9", spread("phq9", 20))
-        data = made_up_workbook(ROWS)
+        data = made_up_workbook(count)
         parsed = timer("read", lambda: read_in_child(data, None, world.clock.today()))
         assert not parsed.all_errors
         batch_id = timer("stage", lambda: stage(world, campaign_id, data, parsed))
         timer("commit", lambda: commit(world, batch_id))
-        pieces = timer("roster", lambda: write_pieces(world, batch_id, ROWS))
-        pieces += timer("sheets", lambda: write_pieces(world, batch_id, 2 * ROWS))
+        pieces = timer("roster", lambda: write_pieces(world, batch_id, count))
+        pieces += timer("sheets", lambda: write_pieces(world, batch_id, 2 * count))
         cases = count_of(world, Case)
-        timer("notes", lambda: print_notes(world, NOTES))
-        notes = count_of(world, ReferralNote)
+        found = rows(timer, pieces, count, aim, cases)
+        if notes:
+            timer("notes", lambda: print_notes(world, notes))
+            made = count_of(world, ReferralNote)
+            took = timer.wall["notes"] / made * 1000
+            name = "a note, from the outbox to the stored PDF"
+            note = f"{made} notes, after the cases"
+            found.append({"name": name, "value": took, "unit": "ms", "aim": None, "note": note})
         database.close()
-    return rows(timer, pieces, cases, notes)
+    return found
 
 
-def rows(timer: Timer, pieces: list[float], cases: int, notes: int) -> list[dict[str, Any]]:
-    before_notes = ("read", "stage", "commit", "roster", "sheets")
-    total = sum(timer.wall[part] for part in before_notes)
-    cpu = sum(timer.cpu[part] for part in before_notes)
+BEFORE_NOTES = ("read", "stage", "commit", "roster", "sheets")
+
+
+def rows(timer: Timer, pieces: list[float], count: int, aim: str, cases: int) -> list[dict[str, Any]]:
+    total = sum(timer.wall[part] for part in BEFORE_NOTES)
+    cpu = sum(timer.cpu[part] for part in BEFORE_NOTES)
 
     def row(name: str, value: float, unit: str, aim: str | None = None, note: str = "") -> dict[str, Any]:
         return {"name": name, "value": value, "unit": unit, "aim": aim, "note": note}
 
-    def part(key: str) -> str:
-        return f"{timer.cpu[key]:.2f} s CPU of this process"
+    def part(name: str, key: str) -> dict[str, Any]:
+        return row(name, timer.wall[key], "s", None, f"{timer.cpu[key]:.2f} s CPU of this process")
 
     return [
         row(
-            f"from upload to all cases, {ROWS:,} children with a PHQ-9 each",
+            f"from upload to all cases, {count:,} children with a PHQ-9 each",
             total,
             "s",
-            "≤ 6",
+            aim,
             f"{cases} cases; {cpu:.1f} s CPU beside the reading process",
         ),
-        row("… the file read and checked in a process of its own", timer.wall["read"], "s"),
-        row(
-            "… compared with the roll, kept sealed, alarms rung",
-            timer.wall["stage"],
-            "s",
-            None,
-            part("stage"),
-        ),
+        part("… the file read and checked in a process of its own", "read"),
+        part("… compared with the roll, kept sealed, alarms rung", "stage"),
         row("… commit pressed", timer.wall["commit"] * 1000, "ms"),
-        row("… children, guardians, consents written", timer.wall["roster"], "s", None, part("roster")),
-        row(
-            "… sheets scored and stored, cases, plans, referrals",
-            timer.wall["sheets"],
-            "s",
-            None,
-            part("sheets"),
-        ),
+        part("… children, guardians, consents written", "roster"),
+        part("… sheets scored and stored, cases, plans, referrals", "sheets"),
         row(f"… longest piece of {PIECE} rows, in which other writers wait", max(pieces) * 1000, "ms"),
-        row(
-            "a note, from the outbox to the stored PDF",
-            timer.wall["notes"] / notes * 1000,
-            "ms",
-            None,
-            f"{notes} notes, after the cases",
-        ),
     ]

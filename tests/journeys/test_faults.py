@@ -21,8 +21,8 @@ from sqlalchemy import func, select
 
 from api.worker import Worker
 from instruments import catalogue
-from referral import intake
-from referral.handlers import HANDLERS, PIECE
+from referral import handlers, intake
+from referral.handlers import HANDLERS
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode
 from referral.models.notice import Channel, Notice
@@ -91,12 +91,12 @@ COUNTS = {
 
 # Where somebody may die, with how often a day passes there.
 IN_A_PIECE = {
-    "sheets-recorded": 1,
+    "sheets-recorded": 2,  # a piece is cut where a child comes again: one of them fills in two questionnaires
     "case-opened": 3,
     "plan-drafted": 3,
     "referral-drafted": 3,
     "crisis-opened": 1,
-    "consequences-written": 1,
+    "consequences-written": 2,
     "piece-written": 2,
 }
 IN_THE_WORKER = {
@@ -107,6 +107,9 @@ IN_THE_WORKER = {
     "worker-finished": 10,
     "note-document-stored": 3,
 }
+
+
+PIECE = 50  # rows of a workbook at a time where a test wants several pieces
 
 
 class Killed(BaseException):
@@ -346,7 +349,8 @@ def test_an_upload_that_dies_keeps_no_batch_and_no_half_alarm(service):
 # --- imports -----------------------------------------------------------------------------------------------
 
 
-def test_an_import_killed_half_way_goes_on_where_it_stopped(service):
+def test_an_import_killed_half_way_goes_on_where_it_stopped(service, monkeypatch):
+    monkeypatch.setattr(handlers, "PIECE", PIECE)
     many = {f"child {n}": {"phq9": spread("phq9", n % 10)} for n in range(2 * PIECE + 7)}
     batch_id = upload_and_commit(service, workbook(many, service.clock.today()))
     for nth in (1, 2, 2):  # dies, goes on for a piece, dies again
@@ -519,8 +523,9 @@ def test_a_paper_that_is_out_of_date_before_it_is_ready_is_thrown_away(service):
     assert overdue(service) == []
 
 
-def test_a_slow_paper_does_not_delay_the_cases_of_a_large_file(service):
+def test_a_slow_paper_does_not_delay_the_cases_of_a_large_file(service, monkeypatch):
     """An emergency's paper goes before everything else and hangs; the pieces after it are written all the same."""
+    monkeypatch.setattr(handlers, "PIECE", PIECE)
     go_on_printing, printing = threading.Event(), threading.Event()
     usual = service.printer.render
 

@@ -19,7 +19,7 @@ NOW = datetime(2026, 10, 14, 2, 0, tzinfo=UTC)
 def publish(database):
     def put(topic="work", *, purpose=None, urgent=False, at=NOW):
         with database.begin() as session:
-            outbox.publish(
+            return outbox.publish(
                 session,
                 topic=topic,
                 payload={"subject": str(uuid4())},
@@ -27,7 +27,6 @@ def publish(database):
                 now=at,
                 urgent=urgent,
             )
-            return next(iter(session.new)).id
 
     return put
 

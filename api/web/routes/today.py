@@ -23,6 +23,7 @@ from referral.queries.today import (
     get_task,
     list_notices,
     list_tasks,
+    own_tasks,
     rung_about,
     see_notice,
     waiting_for_others,
@@ -82,11 +83,8 @@ def _inbox(
 
 def _bells(session: Session, actor: Actor, now: datetime, locale: str) -> list[today.Bell]:
     notices = list_notices(session, actor=actor)
-    known = {}
-    for notice in notices:
-        task = _own_task(session, actor, notice.task_id)
-        if task is not None:
-            known[task.id] = task
+    # One rung a step up the ladder is not among them: this person is told that something waits, and no more.
+    known = own_tasks(session, actor=actor, task_ids={n.task_id for n in notices if n.task_id is not None})
     lines = rung_about(session, actor=actor, notices=notices)
     open_ones = [n for n in notices if n.task_id not in lines or lines[n.task_id].task.done_at is None]
     unknown = translate(locale, "Something waits for you; the person in charge has not answered yet")
@@ -97,15 +95,6 @@ def _bells(session: Session, actor: Actor, now: datetime, locale: str) -> list[t
         locale,
         lambda at: today.of_others(lines.get(at) if at else None, actor, now, locale) or unknown,
     )
-
-
-def _own_task(session: Session, actor: Actor, task_id: UUID | None) -> Task | None:
-    if task_id is None:
-        return None
-    try:
-        return get_task(session, actor=actor, task_id=task_id)
-    except NotFound:
-        return None  # rung one step up the ladder: this person is told that something waits, and no more
 
 
 @router.get("/today/notices")
