@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from api.deps import get_actor, json_router
 from api.v1 import (
+    accounts,
     administrations,
     campaigns,
     cases,
@@ -14,6 +15,7 @@ from api.v1 import (
     imports,
     instruments,
     organisations,
+    oversight,
     referrals,
     tasks,
     tokens,
@@ -28,6 +30,8 @@ OPEN = frozenset({("POST", "/api/v1/tokens"), ("POST", "/api/v1/tokens/refresh")
 CLOSED: tuple[APIRouter, ...] = (
     tokens.own,
     organisations.router,
+    accounts.router,
+    oversight.router,
     instruments.router,
     children.router,
     campaigns.router,

@@ -6,11 +6,15 @@ from fastapi import APIRouter
 
 from api.web.pages import error_page
 from api.web.routes import (
+    accounts,
     administrations,
     campaigns,
     cases,
     crises,
+    district,
+    duty,
     imports,
+    places,
     plans,
     referrals,
     sending,
@@ -29,4 +33,14 @@ def routers() -> list[APIRouter]:
     """What the app includes: routers behind :func:`api.deps.get_page_actor`, except those of ``OPEN``."""
     school = [cases.router, talks.router, plans.router, sending.router]
     sheets = [imports.router, campaigns.router, administrations.router]
-    return [session.way_in, session.own, today.router, *school, crises.router, referrals.router, *sheets]
+    upkeep = [accounts.router, duty.router, places.router, district.router]
+    return [
+        session.way_in,
+        session.own,
+        today.router,
+        *school,
+        crises.router,
+        referrals.router,
+        *sheets,
+        *upkeep,
+    ]

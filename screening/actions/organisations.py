@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from screening import access, policies
@@ -12,8 +13,14 @@ from screening.access import May
 from screening.core import audit
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
-from screening.core.errors import InvalidInput, NotPermitted, PolicyViolation
-from screening.models.organisation import DistrictSetting, DutyEntry, Organisation, OrganisationKind
+from screening.core.errors import Conflict, InvalidInput, NotPermitted, PolicyViolation
+from screening.models.organisation import (
+    DistrictSetting,
+    DutyEntry,
+    Organisation,
+    OrganisationKind,
+    may_stand_below,
+)
 from screening.queries.campaigns import count_open_campaigns, newest_setting
 
 
@@ -32,6 +39,12 @@ def add(
     access.check_may(actor, May.MANAGE_ACCOUNTS)
     if not code or "/" in code or not code.isascii():
         raise InvalidInput("An organisation's code is made of letters, digits and dashes.")
+    if not name.strip():
+        raise InvalidInput("An organisation needs its name.")
+    if session.scalars(select(Organisation.id).where(Organisation.code == code)).first() is not None:
+        raise Conflict("This code is taken.")
+    if parent is not None and not may_stand_below(kind, parent.kind):
+        raise InvalidInput("An organisation of this kind does not stand below that one.")
     if parent is None and kind is not OrganisationKind.CITY:
         raise InvalidInput("Only a city stands at the top of the tree.")
     path = f"{parent.path if parent else '/'}{code}/"
@@ -66,7 +79,14 @@ def put_on_duty(
         ends_at=ends_at,
     )
     session.add(entry)
-    audit.record(session, actor=actor, event=AuditEvent.ORGANISATION_SAVE, at=now, subject_id=entry.id)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.DUTY_SAVE,
+        at=now,
+        subject_id=entry.id,
+        detail={"organisation": str(organisation.id), "account": str(account_id)},
+    )
     return entry
 
 
