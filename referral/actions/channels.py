@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from referral.models.referral import ChannelAgreement, Facility
@@ -91,7 +91,7 @@ def agree(
         agreed_by=agreed_by.strip(),
         valid_from=today,
         valid_to=valid_to,
-        recorded_at=now,
+        recorded_at=_after_the_last(session, district, facility, now),
         recorded_by=actor.account_id,
     )
     session.add(agreement)
@@ -104,6 +104,18 @@ def agree(
         detail={"facility": str(facility.id), "release": release.value, "weekly": weekly_limit},
     )
     return agreement
+
+
+def _after_the_last(
+    session: Session, district: Organisation, facility: Organisation, now: datetime
+) -> datetime:
+    """The newest agreement holds, so two of one instant must not be: the later press is the later one."""
+    last = session.scalar(
+        select(func.max(ChannelAgreement.recorded_at)).where(
+            ChannelAgreement.district_id == district.id, ChannelAgreement.facility_id == facility.id
+        )
+    )
+    return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
