@@ -129,6 +129,10 @@ def test_places_agreements_and_what_is_late(call, world):
 
     pupil = world.make_child(world.make_campaign())
     world.submit(pupil, "phq9", spread("phq9", 21, i9=0))
+    # A campaign is open: another base rate is not proposed now, another way of release is.
+    for rate, status in ((0.2, 409), (call("GET", "/district").json()["base_rate"], 200)):
+        wish = {"base_rate": rate, "release": "on_confirmation"}
+        assert call("PUT", "/district", "edu_officer", wish).status_code == status, rate
     world.clock.forward(timedelta(days=9))
     late = call("GET", "/overdue", "edu_officer").json()
     assert late

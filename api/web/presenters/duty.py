@@ -29,6 +29,7 @@ class Turn:
     ends: str
     open: bool
     running: bool
+    first: bool  # the day on which this week shows it in full
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def week(
                 day=dates.day(day, locale),
                 remark=remark(day, calendar, locale),
                 turns=tuple(
-                    _turn(each, names, now, locale)
+                    _turn(each, names, now, locale, first=number == 0 or each.starts_at >= begin)
                     for each in turns
                     if each.starts_at < end and each.ends_at > begin
                 ),
@@ -126,7 +127,7 @@ def week(
     return found
 
 
-def _turn(entry: DutyEntry, names: Mapping[UUID, str], now: datetime, locale: str) -> Turn:
+def _turn(entry: DutyEntry, names: Mapping[UUID, str], now: datetime, locale: str, *, first: bool) -> Turn:
     return Turn(
         id=entry.id,
         who=names.get(entry.account_id, ""),
@@ -135,6 +136,7 @@ def _turn(entry: DutyEntry, names: Mapping[UUID, str], now: datetime, locale: st
         ends=dates.moment(entry.ends_at, locale),
         open=entry.ends_at > now,
         running=entry.starts_at <= now < entry.ends_at,
+        first=first,
     )
 
 
