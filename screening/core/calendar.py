@@ -173,7 +173,7 @@ def _year(year: int, table: Mapping[str, object]) -> CalendarYear:
     if not isinstance(spans, list) or not isinstance(worked, list):
         raise CalendarError(f"{year}: holidays and working_days must be lists")
     names = {
-        span["first"] + n * _DAY: str(span["name"])
+        span["first"] + n * _DAY: str(span.get("name", ""))
         for span in spans
         for n in range((span["last"] - span["first"]).days + 1)
     }
