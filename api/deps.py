@@ -162,6 +162,7 @@ async def _check_form_token(request: Request, signed_in: SignedIn) -> None:
     sent: object = request.headers.get("x-csrf-token")
     if sent is None:
         form = await request.form(max_files=1, max_fields=200)
+        request.state.sent_form = form  # for the page that asks to sign in again and keeps what was typed
         sent = form.get("csrf_token")
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     if not isinstance(sent, str) or not gatekeeper.is_form_token(signed_in.session_id, sent):

@@ -55,6 +55,18 @@ def can_send(
     return True
 
 
+# What may leave before a person has seen the child is agreed with somebody who will see it (decision 2).
+UNSEEN = frozenset({ReleaseMode.AFTER_WINDOW, ReleaseMode.AT_ONCE})
+
+
+def check_release_agreed(release: ReleaseMode, agreed: frozenset[ReleaseMode]) -> None:
+    """A district chooses such a mode only where an agreement of this mode is on record and valid."""
+    if release in UNSEEN and release not in agreed:
+        raise PolicyViolation(
+            "This way of release needs an agreement with a facility on record: who, until when, how many a week."
+        )
+
+
 def check_hold(*, until: date, latest: date, today: date, reason: str, holds: int, is_lead: bool) -> None:
     """Decision 40: at most five working days, with a reason; a second hold only by the lead."""
     if not reason.strip():

@@ -83,6 +83,9 @@ class May(StrEnum):
     APPROVE_DISCLOSURE = "calls.approve_disclosure"
     RECEIVE_HANDOVER = "handovers.receive"
     SET_DISTRICT = "district.set"
+    READ_OVERDUE = "overdue.read"
+    READ_SILENT = "silent.read"
+    SET_FACILITY = "facility.set"
     MANAGE_ACCOUNTS = "accounts.manage"
     READ_TRAIL = "trail.read"
     READ_GAPS = "gaps.read"
@@ -122,9 +125,9 @@ MAY: dict[Role, frozenset[May]] = {
         | {May.CONFIRM_PLAN, May.SEND_REFERRAL, May.READ_RETURN_NOTE, May.HANDLE_CRISIS, May.FOLLOW_UP}
         | {May.RAISE_WORRY, May.RECORD_CONSENT, May.RECEIVE_HANDOVER, May.READ_GAPS}
     ),
-    Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT, May.READ_GAPS}),
-    Role.CITY_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS}),
-    Role.HEALTH_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS}),
+    Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT, May.READ_GAPS, May.READ_OVERDUE}),
+    Role.CITY_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS, May.READ_OVERDUE}),
+    Role.HEALTH_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS, May.READ_SILENT}),
     Role.CLINIC_INTAKE: frozenset(
         {May.READ_REFERRALS, May.ANSWER_REFERRAL, May.READ_TASKS, May.RECEIVE_HANDOVER}
     ),
@@ -132,7 +135,7 @@ MAY: dict[Role, frozenset[May]] = {
         {May.READ_REFERRALS, May.ANSWER_REFERRAL, May.WRITE_RETURN_NOTE, May.READ_RETURN_NOTE, May.READ_TASKS}
         | {May.RECEIVE_HANDOVER}
     ),
-    Role.FACILITY_LEAD: frozenset({May.READ_REFERRALS, May.READ_TASKS}),
+    Role.FACILITY_LEAD: frozenset({May.READ_REFERRALS, May.READ_TASKS, May.SET_FACILITY}),
     Role.HOTLINE_OPERATOR: _HOTLINE,
     Role.HOTLINE_SUPERVISOR: _HOTLINE | {May.REVIEW_CALL, May.APPROVE_DISCLOSURE},
     Role.CHILD_DIRECTOR: frozenset({May.RAISE_WORRY, May.READ_TASKS}),
@@ -141,6 +144,15 @@ MAY: dict[Role, frozenset[May]] = {
     Role.SYSADMIN: frozenset({May.MANAGE_ACCOUNTS}),
     Role.AUDITOR: frozenset({May.READ_TRAIL}),
 }
+
+
+# Held alone: whoever manages accounts sees no child, and cannot come to see one by a second role (AZ11).
+HELD_ALONE = frozenset({Role.SYSADMIN})
+
+
+def go_together(roles: frozenset[Role]) -> bool:
+    """Whether one account may hold all of these at the same time."""
+    return len(roles) <= 1 or not roles & HELD_ALONE
 
 
 def may(actor: Actor, what: May) -> bool:

@@ -8,6 +8,7 @@ keyboard and repetitions.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise, product
@@ -47,6 +48,15 @@ _AS_LETTERS = str.maketrans("@$!|0134578", "asiioieastb")
 
 # Words that everybody who looks at this service would try.
 OURS = ("12355", "xinqiao", "心桥")
+
+
+# Without look-alikes: read aloud and typed once.
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def start_password() -> str:
+    """Made by the machine, shown once, changed at the first sign-in: four groups of four, some 79 random bits."""
+    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
 
 
 @cache

@@ -6,7 +6,6 @@ starts an account and never chooses or learns its password (requirement AU12).
 
 from __future__ import annotations
 
-import secrets
 from datetime import date
 
 from rich.console import Console
@@ -15,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.auth import Hasher
+from api.auth.passwords import start_password
 from api.cli import home
 from api.cli.words import _, say
 from screening.actions import accounts, organisations
@@ -25,14 +25,6 @@ from screening.core.settings import Settings
 from screening.models.account import Account
 from screening.models.organisation import Organisation, OrganisationKind
 from screening.queries.accounts import find_account, live_grants
-
-# Without look-alikes: read aloud and typed once.
-LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-
-
-def start_password() -> str:
-    """Four groups of four: some 79 random bits."""
-    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
 
 
 def role_named(code: str) -> Role:
@@ -75,10 +67,9 @@ def reset(settings: Settings, *, username: str) -> None:
     hashed = _hash(password)
     with home.opened(settings) as database, database.begin() as session:
         account = _account(session, username)
-        accounts.set_password_hash(
+        accounts.start_reset(
             session, actor=Actor.system(), account=account, password_hash=hashed, now=Clock().now()
         )
-        account.must_change_password = True
     _show(username, password)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.cli.signs import Sign, Weight, bad, good, note
 from screening.core.clock import LOCAL, Clock
+from screening.core.spans import Span, gaps
 from screening.models.account import Account
 from screening.models.organisation import DutyEntry, Organisation, OrganisationKind
 
@@ -18,8 +19,6 @@ AHEAD = timedelta(days=7)
 # A gap that begins within a day has to be filled today.
 SOON = timedelta(days=1)
 SHOWN = 10
-
-Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +42,6 @@ def duty(session: Session, clock: Clock) -> Iterator[Sign]:
         covers = [Cover(place.code, _gaps_of(place, watch, now)) for place in places or [county]]
         yield from _now(county.code, covers, now)
         yield from _ahead(county.code, covers, now)
-
-
-def gaps(entries: Sequence[Span], begin: datetime, end: datetime) -> tuple[Span, ...]:
-    """The parts of ``begin`` to ``end`` in which no entry runs."""
-    found, covered = [], begin
-    for starts, ends in sorted(entries):
-        if starts > covered:
-            found.append((covered, min(starts, end)))
-        covered = max(covered, ends)
-        if covered >= end:
-            return tuple(found)
-    return (*found, (covered, end))
 
 
 def _living(session: Session, kind: OrganisationKind) -> Sequence[Organisation]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from api.deps import get_actor, json_router
 from api.v1 import (
+    accounts,
     administrations,
     campaigns,
     cases,
@@ -16,6 +17,7 @@ from api.v1 import (
     imports,
     instruments,
     organisations,
+    oversight,
     referral_steps,
     referrals,
     tasks,
@@ -31,6 +33,8 @@ OPEN = frozenset({("POST", "/api/v1/tokens"), ("POST", "/api/v1/tokens/refresh")
 CLOSED: tuple[APIRouter, ...] = (
     tokens.own,
     organisations.router,
+    accounts.router,
+    oversight.router,
     instruments.router,
     children.router,
     campaigns.router,

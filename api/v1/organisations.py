@@ -17,8 +17,8 @@ from api.v1.schemas.organisations import (
     PreviewIn,
     PreviewOut,
 )
+from referral.actions import channels
 from screening.access import May
-from screening.actions import organisations
 from screening.models.organisation import Organisation
 from screening.queries import districts
 from screening.queries.campaigns import district_setting, newest_setting
@@ -52,7 +52,7 @@ def preview(body: PreviewIn, session: SessionDep, actor: ActorDep) -> PreviewOut
 def propose(body: DistrictIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> DistrictOut:
     """Propose base rate and release. In force once a second person has signed it."""
     district = districts.district_to_set(session, actor=actor)
-    organisations.propose(
+    channels.propose_setting(
         session,
         actor=actor,
         district=district,
@@ -68,7 +68,7 @@ def propose(body: DistrictIn, session: SessionDep, actor: ActorDep, clock: Clock
 def approve(body: ApprovalIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> DistrictOut:
     """Sign the proposal that was read. Nobody signs their own."""
     district = districts.district_to_set(session, actor=actor)
-    organisations.approve(session, actor=actor, district=district, version=body.version, now=clock.now())
+    channels.approve_setting(session, actor=actor, district=district, version=body.version, now=clock.now())
     session.flush()
     return _shown(session, district)
 

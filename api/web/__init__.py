@@ -6,14 +6,18 @@ from fastapi import APIRouter
 
 from api.web.pages import error_page
 from api.web.routes import (
+    accounts,
     administrations,
     campaigns,
     cases,
     crises,
+    district,
+    duty,
     handovers,
     hotline,
     hotline_steps,
     imports,
+    places,
     plans,
     referrals,
     sending,
@@ -33,6 +37,7 @@ def routers() -> list[APIRouter]:
     school = [cases.router, talks.router, plans.router, sending.router]
     sheets = [imports.router, campaigns.router, administrations.router]
     line = [hotline.router, hotline_steps.router, handovers.router]
+    upkeep = [accounts.router, duty.router, places.router, district.router]
     return [
         session.way_in,
         session.own,
@@ -42,4 +47,5 @@ def routers() -> list[APIRouter]:
         referrals.router,
         *sheets,
         *line,
+        *upkeep,
     ]

@@ -22,6 +22,7 @@ from screening.core.clock import LOCAL
 from screening.core.errors import InvalidInput
 
 Choice = TypeVar("Choice", bound=StrEnum)
+Thing = TypeVar("Thing")
 
 LONGEST = 2_000
 MOST_FIELDS = 200
@@ -91,6 +92,15 @@ class Form:
         except ValueError:
             self._wrong(name, NOT_OFFERED)
             return ()
+
+    def choice_of(self, name: str, offered: Mapping[str, Thing], *, needed: bool = True) -> Thing | None:
+        """One of the things that the page offered, by the text that stood for it."""
+        value = self.raw(name)
+        if value in offered:
+            return offered[value]
+        if value or needed:
+            self._wrong(name, NOT_OFFERED if value else NEEDED)
+        return None
 
     def number(self, name: str, first: int, last: int, *, needed: bool = False) -> int | None:
         """A whole number between two bounds, both included."""

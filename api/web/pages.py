@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.auth.gatekeeper import SignedIn
 from api.deps import csp_nonce, form_token
 from api.errors import TITLES, Problem
-from api.web.presenters import dates, words
+from api.web.presenters import dates, menu, words
 from referral.queries.alarms import Alarm, alarm_for
 from screening.access import May, may
 from screening.core.i18n import DEFAULT_LOCALE, LOCALES, translate
@@ -103,6 +103,7 @@ def fragment(request: Request, template: str, **values: Any) -> str:
         "imports_files": _may(signed_in, May.IMPORT),
         "logs_calls": _may(signed_in, May.LOG_CALL),
         "receives_handovers": _may(signed_in, May.RECEIVE_HANDOVER),
+        "menu": menu.pages(signed_in.actor if signed_in else None, locale),
         "word": partial(words.word, locale=locale),
         "moment": partial(dates.moment, locale=locale),
         "day": partial(dates.day, locale=locale),
@@ -171,6 +172,8 @@ def error_page(request: Request, problem: Problem) -> Response:
             first=True,
             number=request.state.request_id,
         )
+    if problem.code == "reauthenticate" and request.method == "POST":
+        return again_page(request, action=request.url.path, kept=typed(request))
     return render(
         request,
         "error.html",
@@ -179,4 +182,46 @@ def error_page(request: Request, problem: Problem) -> Response:
         said=problem.message,
         params=problem.params,
         number=request.state.request_id,
+    )
+
+
+# --- sign in again, and go on where one was -----------------------------------------------------------------
+
+# Never written into a page again.
+_NOT_KEPT = ("csrf_token", "password", "new_password", "new_password_again", "current_password")
+KEPT = "kept."
+
+
+def typed(request: Request) -> list[tuple[str, str]]:
+    """What the form of this request held, without passwords and our own token."""
+    form = getattr(request.state, "sent_form", None)
+    if form is None:
+        return []
+    return [
+        (name, value)
+        for name, value in form.multi_items()
+        if isinstance(value, str) and name not in _NOT_KEPT and len(value) <= 2_000
+    ]
+
+
+def again_page(
+    request: Request,
+    *,
+    action: str,
+    kept: list[tuple[str, str]],
+    said: str | None = None,
+    params: Mapping[str, object] | None = None,
+    status: int = 403,
+    headers: Mapping[str, str] | None = None,
+) -> HTMLResponse:
+    """This step asks who is there once more (AU8); what was typed waits in hidden fields until it is answered."""
+    return render(
+        request,
+        "session/again.html",
+        status=status,
+        headers=headers,
+        action=action,
+        kept=kept,
+        said=said,
+        params=params or {},
     )

@@ -40,6 +40,14 @@ def cases_visible_to(actor: Actor) -> Select[Case]:
     return statement
 
 
+def can_open(session: Session, *, actor: Actor, case_id: UUID) -> bool:
+    """Whether this person finds the page of a case."""
+    return (
+        session.scalar(cases_visible_to(actor).where(Case.id == case_id).with_only_columns(Case.id))
+        is not None
+    )
+
+
 def get_case(session: Session, *, actor: Actor, case_id: UUID, now: datetime) -> Case:
     """The case, or :class:`NotFound`; the reading is recorded."""
     check_may(actor, May.READ_CASES)

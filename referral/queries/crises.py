@@ -51,12 +51,12 @@ def crises_visible_to(actor: Actor) -> Select[CrisisEpisode]:
 
 
 def list_open(session: Session, *, actor: Actor, now: datetime) -> Sequence[CrisisEpisode]:
-    """Episodes nobody has stood down, the newest first."""
+    """Episodes nobody has stood down: those nobody has taken first, then the newest."""
     found = session.scalars(
         crises_visible_to(actor)
         .where(CrisisEpisode.stood_down_at.is_(None))
         .options(selectinload(CrisisEpisode.steps))
-        .order_by(CrisisEpisode.opened_at.desc(), CrisisEpisode.id)
+        .order_by(CrisisEpisode.taken_at.is_not(None), CrisisEpisode.opened_at.desc(), CrisisEpisode.id)
         .limit(200)
     ).all()
     audit.record_list(
@@ -98,10 +98,11 @@ def get_card(session: Session, *, actor: Actor, episode_id: UUID, now: datetime)
         child_id=episode.child_id,
         subject_id=episode.id,
     )
-    return _card(session, episode=episode, now=now)
+    return card_of(session, episode=episode, now=now)
 
 
-def _card(session: Session, *, episode: CrisisEpisode, now: datetime) -> Card:
+def card_of(session: Session, *, episode: CrisisEpisode, now: datetime) -> Card:
+    """The card of an episode that was found through a scope."""
     case = session.get_one(Case, episode.case_id)
     guardians = guardians_of(session, episode.child_id)
     school = session.get_one(Organisation, case.organisation_id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from screening import access
@@ -13,7 +13,8 @@ from screening.access import May
 from screening.core import audit
 from screening.core.actor import Actor, Role
 from screening.core.audit import AuditEvent
-from screening.core.errors import Conflict, InvalidInput
+from screening.core.clock import local_day
+from screening.core.errors import Conflict, InvalidInput, PolicyViolation
 from screening.models.account import Account, RoleGrant, SignInSession
 from screening.models.organisation import Organisation
 from screening.queries.accounts import find_account
@@ -62,10 +63,21 @@ def grant_role(
     reason: str,
     now: datetime,
 ) -> RoleGrant:
-    """Give a role in one place for a time; who approved it and why is part of it."""
+    """Give a role in one place for a time; who approved it and why is part of it.
+
+    Three people stand in a grant made by a person: who enters it, who approved it, who receives it. The command
+    line acts as the system, for the first people of a service, and names nobody.
+    """
     access.check_may(actor, May.MANAGE_ACCOUNTS)
     if not reason.strip():
         raise InvalidInput("A role grant needs its reason.")
+    if valid_to is not None and valid_to < valid_from:
+        raise InvalidInput("A role cannot end before it begins.")
+    if account.disabled_at is not None:
+        raise PolicyViolation("This account is closed.")
+    if not actor.is_system:
+        _check_three_people(actor, account, approved_by)
+    _check_together(session, account, role, valid_from, valid_to)
     grant = RoleGrant(
         account_id=account.id,
         role=role,
@@ -88,15 +100,82 @@ def grant_role(
     return grant
 
 
+def _check_three_people(actor: Actor, account: Account, approved_by: UUID | None) -> None:
+    if account.id == actor.account_id:
+        raise PolicyViolation("Nobody gives a role to themselves.")
+    if approved_by is None:
+        raise InvalidInput("Say who approved the role.")
+    if approved_by in (actor.account_id, account.id):
+        raise PolicyViolation(
+            "Who approves a role is neither the person who enters it nor the one who gets it."
+        )
+
+
+def _check_together(
+    session: Session, account: Account, role: Role, valid_from: date, valid_to: date | None
+) -> None:
+    """Of the roles held on any day of this time."""
+    others = session.scalars(
+        select(RoleGrant.role).where(
+            RoleGrant.account_id == account.id,
+            or_(RoleGrant.valid_to.is_(None), RoleGrant.valid_to >= valid_from),
+            *([] if valid_to is None else [RoleGrant.valid_from <= valid_to]),
+        )
+    )
+    if not access.go_together(frozenset({role, *others})):
+        raise PolicyViolation("Whoever manages accounts holds no other role: open a second account.")
+
+
+def end_role(session: Session, *, actor: Actor, grant: RoleGrant, now: datetime) -> None:
+    """The role ends with this moment: the next request of the account does not find it.
+
+    Roles count in whole days, so the last one is yesterday; a role that began today leaves no day at all and its
+    row goes. The trail keeps both instants. That the role leaves no open work behind is checked one package up.
+    """
+    access.check_may(actor, May.MANAGE_ACCOUNTS)
+    today = local_day(now)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.ROLE_END,
+        at=now,
+        subject_id=grant.account_id,
+        detail={"role": grant.role.value, "organisation": str(grant.organisation_id)},
+    )
+    if grant.valid_from >= today:
+        session.delete(grant)
+    else:
+        grant.valid_to = today - timedelta(days=1)
+
+
+def start_reset(
+    session: Session, *, actor: Actor, account: Account, password_hash: str, now: datetime
+) -> None:
+    """A start password made by the machine, to be changed at the first sign-in; every session ends (AU12)."""
+    access.check_may(actor, May.MANAGE_ACCOUNTS)
+    if account.disabled_at is not None:
+        raise PolicyViolation("This account is closed.")
+    if account.id == actor.account_id:
+        raise PolicyViolation("Your own password you change yourself, on its page.")
+    _store_hash(session, account=account, password_hash=password_hash, first=True, now=now)
+    audit.record(session, actor=actor, event=AuditEvent.PASSWORD_RESET, at=now, subject_id=account.id)
+
+
+def _store_hash(
+    session: Session, *, account: Account, password_hash: str, first: bool, now: datetime
+) -> None:
+    account.password_hash = password_hash
+    account.password_changed_at = now
+    account.must_change_password = first
+    account.failures, account.retry_at = 0, None
+    end_sessions(session, account=account, why="password", now=now)
+
+
 def set_password_hash(
     session: Session, *, actor: Actor, account: Account, password_hash: str, now: datetime
 ) -> None:
     """Store a new hash and end every session of the account (requirement AU4)."""
-    account.password_hash = password_hash
-    account.password_changed_at = now
-    account.must_change_password = False
-    account.failures, account.retry_at = 0, None
-    end_sessions(session, account=account, why="password", now=now)
+    _store_hash(session, account=account, password_hash=password_hash, first=False, now=now)
     audit.record(session, actor=actor, event=AuditEvent.PASSWORD_CHANGE, at=now, subject_id=account.id)
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import isclose
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from risk_model import DEFAULT_BASE_RATE
 from screening import access, policies
 from screening.access import May
 from screening.core import audit
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
-from screening.core.errors import InvalidInput, NotPermitted, PolicyViolation
-from screening.models.organisation import DistrictSetting, DutyEntry, Organisation, OrganisationKind
-from screening.queries.campaigns import count_open_campaigns, newest_setting
+from screening.core.errors import Conflict, InvalidInput, NotPermitted, PolicyViolation
+from screening.models.organisation import (
+    DistrictSetting,
+    DutyEntry,
+    Organisation,
+    OrganisationKind,
+    may_stand_below,
+)
+from screening.queries.campaigns import count_open_campaigns, district_setting, newest_setting
 
 
 def add(
@@ -32,6 +41,12 @@ def add(
     access.check_may(actor, May.MANAGE_ACCOUNTS)
     if not code or "/" in code or not code.isascii():
         raise InvalidInput("An organisation's code is made of letters, digits and dashes.")
+    if not name.strip():
+        raise InvalidInput("An organisation needs its name.")
+    if session.scalars(select(Organisation.id).where(Organisation.code == code)).first() is not None:
+        raise Conflict("This code is taken.")
+    if parent is not None and not may_stand_below(kind, parent.kind):
+        raise InvalidInput("An organisation of this kind does not stand below that one.")
     if parent is None and kind is not OrganisationKind.CITY:
         raise InvalidInput("Only a city stands at the top of the tree.")
     path = f"{parent.path if parent else '/'}{code}/"
@@ -66,7 +81,14 @@ def put_on_duty(
         ends_at=ends_at,
     )
     session.add(entry)
-    audit.record(session, actor=actor, event=AuditEvent.ORGANISATION_SAVE, at=now, subject_id=entry.id)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.DUTY_SAVE,
+        at=now,
+        subject_id=entry.id,
+        detail={"organisation": str(organisation.id), "account": str(account_id)},
+    )
     return entry
 
 
@@ -106,7 +128,7 @@ def propose(
 ) -> DistrictSetting:
     """Write down what a second person has to sign before it is in force (decisions 2 and 19)."""
     access.check_may_at(actor, May.SET_DISTRICT, district.id)
-    policies.check_base_rate(base_rate, campaigns_open=count_open_campaigns(session, district))
+    policies.check_base_rate(base_rate, campaigns_open=_campaigns_in_the_way(session, district, base_rate))
     if actor.account_id is None:
         raise PolicyViolation("The base rate is set by two people.")
     return _setting(session, actor, district, base_rate, release, actor.account_id, now)
@@ -126,7 +148,7 @@ def approve(
         setting.base_rate,
         set_by=setting.set_by,
         approved_by=actor.account_id,
-        campaigns_open=count_open_campaigns(session, district),
+        campaigns_open=_campaigns_in_the_way(session, district, setting.base_rate),
     )
     setting.approved_by, setting.approved_at = actor.account_id, now
     audit.record(
@@ -138,6 +160,13 @@ def approve(
         detail={"approved": True},
     )
     return setting
+
+
+def _campaigns_in_the_way(session: Session, district: Organisation, base_rate: float) -> int:
+    """Open campaigns forbid another base rate; how referrals leave may be decided at any time."""
+    in_force = district_setting(session, district.id)
+    now = in_force.base_rate if in_force else DEFAULT_BASE_RATE
+    return 0 if isclose(now, base_rate) else count_open_campaigns(session, district)
 
 
 def _setting(

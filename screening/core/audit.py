@@ -37,7 +37,16 @@ class AuditEvent(StrEnum):
     ACCOUNT_OPEN = "account.open"
     ACCOUNT_DISABLE = "account.disable"
     PASSWORD_CHANGE = "account.password"  # noqa: S105  # an event name
+    ACCOUNT_READ = "account.read"
+    PASSWORD_RESET = "account.reset"  # noqa: S105  # an event name
     ROLE_GRANT = "account.grant"
+    ROLE_END = "account.grant_end"
+    WORK_HAND_OVER = "account.hand_over"
+    DUTY_SAVE = "duty.save"
+    DUTY_END = "duty.end"
+    FACILITY_SAVE = "facility.save"
+    CHANNEL_SAVE = "channel.save"
+    OVERDUE_LIST = "overdue.list"
     ORGANISATION_SAVE = "organisation.save"
     CHILD_ENROL = "child.enrol"
     CHILD_CORRECT = "child.correct"

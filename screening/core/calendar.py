@@ -10,7 +10,7 @@ Asia/Shanghai, instants are aware and returned in UTC. School terms differ by di
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
@@ -39,6 +39,7 @@ class CalendarYear:
     holidays: frozenset[date]
     working_days: frozenset[date]
     source: str
+    names: Mapping[date, str] = field(default_factory=dict)  # what each holiday is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,16 @@ class Calendar:
         if table is not None and day in table.holidays:
             return False
         return day.weekday() < _SATURDAY or (table is not None and day in table.working_days)
+
+    def holiday_name(self, day: date) -> str | None:
+        """What the notice calls this free day; ``None`` for any other day."""
+        table = self.years.get(day.year)
+        return table.names.get(day) if table is not None else None
+
+    def is_made_up(self, day: date) -> bool:
+        """A weekend day that is worked (调休)."""
+        table = self.years.get(day.year)
+        return table is not None and day in table.working_days
 
     def is_school_day(self, day: date) -> bool:
         """A working day outside the district's breaks."""
@@ -161,12 +172,15 @@ def _year(year: int, table: Mapping[str, object]) -> CalendarYear:
     spans, worked = table["holidays"], table["working_days"]
     if not isinstance(spans, list) or not isinstance(worked, list):
         raise CalendarError(f"{year}: holidays and working_days must be lists")
-    holidays = frozenset(
-        span["first"] + n * _DAY for span in spans for n in range((span["last"] - span["first"]).days + 1)
-    )
+    names = {
+        span["first"] + n * _DAY: str(span.get("name", ""))
+        for span in spans
+        for n in range((span["last"] - span["first"]).days + 1)
+    }
+    holidays = frozenset(names)
     working_days = frozenset(worked)
     if any(day.year != year for day in holidays | working_days):
         raise CalendarError(f"{year}: a day of another year")
     if holidays & working_days or any(day.weekday() < _SATURDAY for day in working_days):
         raise CalendarError(f"{year}: a make-up working day must be a weekend day outside the holidays")
-    return CalendarYear(year, holidays, working_days, str(table["source"]))
+    return CalendarYear(year, holidays, working_days, str(table["source"]), names)

@@ -31,6 +31,16 @@ AREAS = frozenset(
 )
 
 
+_ORDER = (OrganisationKind.CITY, OrganisationKind.COUNTY, OrganisationKind.TOWNSHIP, OrganisationKind.VILLAGE)
+
+
+def may_stand_below(kind: OrganisationKind, above: OrganisationKind) -> bool:
+    """Areas stand in larger areas, everything else in an area."""
+    if above not in AREAS:
+        return False
+    return kind not in AREAS or _ORDER.index(kind) > _ORDER.index(above)
+
+
 class Organisation(Base):
     """One node of the tree. ``path`` is the codes from the root, ``/city/county/school/``, and ends with ``/``."""
 

@@ -20,8 +20,10 @@ def find_account(session: Session, *, username: str) -> Account | None:
     return session.scalars(select(Account).where(Account.username == username)).one_or_none()
 
 
-def live_grants(session: Session, *, account_id: UUID, today: date) -> tuple[Grant, ...]:
-    """The roles an account holds today."""
+def live_grants(
+    session: Session, *, account_id: UUID, today: date, but: UUID | None = None
+) -> tuple[Grant, ...]:
+    """The roles an account holds today; ``but`` is the id of one that is not counted."""
     rows = session.scalars(
         select(RoleGrant)
         .where(
@@ -32,7 +34,7 @@ def live_grants(session: Session, *, account_id: UUID, today: date) -> tuple[Gra
         .options(joinedload(RoleGrant.organisation))
         .order_by(RoleGrant.valid_from, RoleGrant.id)
     )
-    return tuple(Grant(row.role, row.organisation_id, row.organisation.path) for row in rows)
+    return tuple(Grant(row.role, row.organisation_id, row.organisation.path) for row in rows if row.id != but)
 
 
 def holders(session: Session, *, role: Role, organisation_id: UUID, today: date) -> Sequence[Account]:
@@ -77,8 +79,12 @@ def duty_in(session: Session, *, organisation_ids: Collection[UUID], at: datetim
     """Ids of accounts on duty at an instant, by place."""
     rows = session.execute(
         select(DutyEntry.organisation_id, DutyEntry.account_id)
+        .join(Account, Account.id == DutyEntry.account_id)
         .where(
-            DutyEntry.organisation_id.in_(organisation_ids), DutyEntry.starts_at <= at, DutyEntry.ends_at > at
+            DutyEntry.organisation_id.in_(organisation_ids),
+            DutyEntry.starts_at <= at,
+            DutyEntry.ends_at > at,
+            Account.disabled_at.is_(None),
         )
         .order_by(DutyEntry.starts_at)
     )
@@ -89,11 +95,15 @@ def duty_in(session: Session, *, organisation_ids: Collection[UUID], at: datetim
 
 
 def on_duty(session: Session, *, organisation_id: UUID, at: datetime) -> Sequence[DutyEntry]:
-    """Who is on duty in an organisation at an instant."""
+    """Who is on duty in an organisation at an instant; a closed account answers no telephone."""
     return session.scalars(
         select(DutyEntry)
+        .join(Account, Account.id == DutyEntry.account_id)
         .where(
-            DutyEntry.organisation_id == organisation_id, DutyEntry.starts_at <= at, DutyEntry.ends_at > at
+            DutyEntry.organisation_id == organisation_id,
+            DutyEntry.starts_at <= at,
+            DutyEntry.ends_at > at,
+            Account.disabled_at.is_(None),
         )
         .order_by(DutyEntry.starts_at)
     ).all()

@@ -15,13 +15,13 @@ from sqlalchemy import delete, update
 
 from api.cli import doctor, doctor_duty, doctor_machine
 from api.cli.doctor import Weight
-from api.cli.doctor_duty import gaps
 from screening.actions import organisations
 from screening.core.actor import Actor
 from screening.core.clock import Clock
 from screening.core.i18n import catalogue, translate
 from screening.core.outbox import OutboxMessage
 from screening.core.sealing import write_keys
+from screening.core.spans import gaps
 from screening.models.account import Account
 from screening.models.organisation import DutyEntry, OrganisationKind
 from tests.conftest import ENGINE

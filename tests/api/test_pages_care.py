@@ -197,7 +197,7 @@ def test_a_backup_sees_a_line_only_when_its_owner_is_late_and_danger_at_once(
 def test_a_list_of_nothing_says_so_and_an_account_without_a_list_too(at, county, database):
     assert "没有需要立即处理的事项" in at("counsellor").open("/today").text
     with database.begin() as session:
-        county.hire(session, "admin", "何谓", Role.SYSADMIN, "county", county_hash(session, county))
+        county.hire(session, "admin", "何谓", Role.AUDITOR, "county", county_hash(session, county))
     assert "您的岗位在这里没有清单" in at("admin").open("/today").text
 
 

@@ -54,14 +54,14 @@ def test_everybody_sees_their_own_places_and_what_is_below(call, world):
 def test_a_base_rate_is_proposed_by_one_and_signed_by_another(call, database):
     """Decision 19."""
     assert call("GET", "/district").json()["base_rate"] == pytest.approx(0.1, abs=0.05)
-    proposal = {"base_rate": 0.12, "release": "after_window"}
+    proposal = {"base_rate": 0.12, "release": "on_confirmation"}
     shown = call("PUT", "/district", "edu_officer", proposal).json()
     assert (shown["proposed"]["base_rate"], shown["in_force"]) == (0.12, None)
     version = {"version": shown["proposed"]["version"]}
     assert call("POST", "/district/approval", "edu_officer", version).status_code == 409
     assert call("POST", "/district/approval", "second_officer", {"version": 9}).status_code == 409
     signed = call("POST", "/district/approval", "second_officer", version).json()
-    assert (signed["base_rate"], signed["release"], signed["proposed"]) == (0.12, "after_window", None)
+    assert (signed["base_rate"], signed["release"], signed["proposed"]) == (0.12, "on_confirmation", None)
     assert call("GET", "/district", "counsellor").json()["base_rate"] == 0.12
     assert count(database, DistrictSetting) == 1
 

@@ -94,6 +94,7 @@ WITHOUT_AN_ACTOR: dict[str, str] = {
     "referral/queries/hotline.py:count_lookups": "how many questions this operator has asked, by account",
     "referral/queries/facilities.py:asked_this_week": "counts per facility for routing; names no child",
     "referral/queries/facilities.py:sent_this_week": "counts per facility for a weekly limit; names no child",
+    "referral/queries/work.py:open_work": "what one account answers for, by account; shown as counts",
     "referral/queries/today.py:tasks_visible_to": "a person's own lines, by account; children on them are scoped",
     "referral/queries/today.py:_cases": "the cases behind a person's own lines; a list shows their numbers",
     "referral/queries/today.py:rung_about": "tasks behind notices addressed to the person, by account; no child",

@@ -74,6 +74,9 @@ AT_FACILITY = frozenset(
 OF_A_FILE = frozenset(
     {TaskKind.BATCH_COMMIT, TaskKind.REFUSED_ROWS, TaskKind.FILE_ALARM, TaskKind.UNKNOWN_CHILD_ALARM}
 )
+# Their subject is the episode; the steps of it have subjects of their own.
+BY_EPISODE = frozenset({TaskKind.CRISIS_ACKNOWLEDGE, TaskKind.CRISIS_REPORT, TaskKind.SAFETY_PLAN})
+OF_A_CRISIS = BY_EPISODE | {TaskKind.CRISIS_STEP, TaskKind.GUARDIAN_CONTACT, TaskKind.CRISIS_STAND_DOWN}
 OF_A_SHEET = frozenset({TaskKind.RETEST, TaskKind.MAKE_UP})
 # Their page is a call for the hotline, and the handover for whoever received it.
 OF_A_HANDOVER = frozenset({TaskKind.HANDOVER_ACKNOWLEDGE, TaskKind.HANDOVER_RESULT})
@@ -202,7 +205,7 @@ def _row(group: list[TaskLine], actor: Actor, now: datetime, locale: str) -> Row
         left=left,
         day=dates.near_day(local_day(task.due_at), local_day(now), locale),
         as_backup=task.owner_id != actor.account_id,
-        take=_take(task),
+        take=_take(first, actor),
     )
 
 
@@ -216,6 +219,9 @@ def where(line: TaskLine, actor: Actor) -> str:
         return f"/referrals/{task.subject_id}"
     if task.case_id and line.child is not None and may(actor, May.READ_CASES):
         return f"/cases/{task.case_id}"
+    if task.kind in OF_A_CRISIS and may(actor, May.HANDLE_CRISIS):
+        # The crisis opens its card to whoever is called to it, the case it belongs to stays closed.
+        return f"/crises/{task.subject_id}" if task.kind in BY_EPISODE else "/crises"
     return f"/tasks/{task.id}"
 
 
@@ -250,10 +256,14 @@ def class_of(line: TaskLine, today: date, locale: str) -> str:
     return words.class_of(enrolment, today, locale)
 
 
-def _take(task: Task) -> str | None:
+def _take(line: TaskLine, actor: Actor) -> str | None:
+    """The button of danger that nobody has taken. Where the case is closed to the actor it leads to the card."""
+    task = line.task
     if task.kind is not TaskKind.CRISIS_ACKNOWLEDGE or task.case_id is None:
         return None
-    return f"/crises/{task.case_id}/{task.subject_id}/take"
+    if line.child is not None and may(actor, May.READ_CASES):
+        return f"/crises/{task.case_id}/{task.subject_id}/take"
+    return f"/crises/{task.subject_id}/take"
 
 
 def waiting(

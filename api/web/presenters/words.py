@@ -6,12 +6,13 @@ from datetime import date
 from enum import StrEnum
 
 from instruments import Grade
-from referral.terms import TaskKind, Term
+from referral.terms import ReleaseMode, TaskKind, Term
 from risk_model import Level
 from screening.core import grades
 from screening.core.actor import Role
 from screening.core.i18n import translate
 from screening.models.child import Enrolment, Sex
+from screening.models.organisation import OrganisationKind
 
 
 def word(term: StrEnum | None, locale: str) -> str:
@@ -193,3 +194,70 @@ def role(value: Role, locale: str) -> str:
         Role.CHILD_DIRECTOR: translate(locale, "village child director"),
     }
     return said.get(value, value.value.replace("_", " "))
+
+
+def post(value: Role, locale: str) -> str:
+    """A role as the name of a post, on the pages where roles are given."""
+    said = {
+        Role.COUNSELLOR: translate(locale, "School counsellor"),
+        Role.CLASS_TEACHER: translate(locale, "Class teacher"),
+        Role.SCHOOL_LEAD: translate(locale, "School lead for mental health"),
+        Role.PRINCIPAL: translate(locale, "Principal"),
+        Role.ENTRY_CLERK: translate(locale, "Entry clerk"),
+        Role.COUNTY_CENTRE: translate(locale, "County centre"),
+        Role.EDU_OFFICER: translate(locale, "County education officer"),
+        Role.CITY_OFFICER: translate(locale, "City officer"),
+        Role.CLINIC_INTAKE: translate(locale, "Clinic intake"),
+        Role.CLINICIAN: translate(locale, "Clinician"),
+        Role.FACILITY_LEAD: translate(locale, "Facility lead"),
+        Role.HEALTH_OFFICER: translate(locale, "Health officer"),
+        Role.HOTLINE_OPERATOR: translate(locale, "Hotline operator"),
+        Role.HOTLINE_SUPERVISOR: translate(locale, "Hotline supervisor"),
+        Role.CHILD_DIRECTOR: translate(locale, "Village child director"),
+        Role.CHILD_SUPERVISOR: translate(locale, "Township child supervisor"),
+        Role.PROTECTION_CENTRE: translate(locale, "Protection centre"),
+        Role.SYSADMIN: translate(locale, "System administrator"),
+        Role.AUDITOR: translate(locale, "Auditor"),
+    }
+    return said[value]
+
+
+def organisation_kind(value: OrganisationKind, locale: str) -> str:
+    """What kind of place it is."""
+    said = {
+        OrganisationKind.CITY: translate(locale, "city"),
+        OrganisationKind.COUNTY: translate(locale, "county"),
+        OrganisationKind.TOWNSHIP: translate(locale, "township"),
+        OrganisationKind.VILLAGE: translate(locale, "village"),
+        OrganisationKind.SCHOOL: translate(locale, "school"),
+        OrganisationKind.FACILITY: translate(locale, "facility"),
+        OrganisationKind.HOTLINE: translate(locale, "hotline"),
+        OrganisationKind.SERVICE_SITE: translate(locale, "service site"),
+    }
+    return said[value]
+
+
+def release(code: str, locale: str) -> str:
+    """How referrals leave, by its word."""
+    return word(ReleaseMode(code), locale)
+
+
+def release_explained(mode: ReleaseMode, locale: str) -> str:
+    """What a mode does, in one sentence (decision 2)."""
+    said = {
+        ReleaseMode.STEPWISE: translate(
+            locale,
+            "A person sends it after the talk. Not seen in time: the county centre sees the child; still nobody: it leaves as a request for triage.",
+        ),
+        ReleaseMode.AFTER_WINDOW: translate(
+            locale,
+            "Not seen in time: it leaves as a request for triage, without the county centre in between.",
+        ),
+        ReleaseMode.AT_ONCE: translate(
+            locale, "It leaves at once as a request for triage, where the guardian has agreed beforehand."
+        ),
+        ReleaseMode.ON_CONFIRMATION: translate(
+            locale, "Only a person sends it; silence goes up the ladder and nothing leaves by itself."
+        ),
+    }
+    return said[mode]

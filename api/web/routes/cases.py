@@ -65,6 +65,7 @@ def show_cases(request: Request, session: SessionDep, actor: PageActorDep, clock
         classes={c.id: words.class_of(c.child.enrolment, today, locale) for c in open_ones},
         names=names_of(session, {c.owner_id for c in open_ones}),
         most=len(found) >= PAGE_SIZE,
+        me_id=actor.account_id,
     )
 
 

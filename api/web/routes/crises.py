@@ -1,29 +1,109 @@
-"""危机处置: take it, write down the steps, stand down. These requests pass before everybody else's (RL7)."""
+"""危机处置: the open ones, the card of one, take it, write down the steps, stand down.
+
+These requests pass before everybody else's (RL7). Whoever reads cases finds the steps on the case; the principal and
+county duty, who open no case, find them on the card that the crisis itself opens to them.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs
-from api.web.forms import FormDep
-from api.web.pages import go
+from api.web.forms import Form, FormDep
+from api.web.pages import go, page_locale, render
+from api.web.presenters import crises as present
+from api.web.presenters import dates
+from api.web.presenters.case import crisis as crisis_view
 from referral.actions import crises
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode
-from referral.queries.cases import get_case, get_crisis
+from referral.queries import crises as queries
+from referral.queries.cases import can_open, get_case, get_crisis
 from referral.terms import CrisisStep, StepResult
-from screening.access import May
+from screening.access import May, may_about
 from screening.core.actor import Actor
+from screening.queries.accounts import names_of
 
 router = APIRouter(
-    prefix="/crises/{case_id}/{episode_id}",
+    prefix="/crises",
     include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.HANDLE_CRISIS)],
 )
+
+
+@router.get("")
+def show_crises(
+    request: Request, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """Episodes nobody has stood down, those that nobody has taken first."""
+    now, locale = clock.now(), page_locale(request)
+    found = queries.list_open(session, actor=actor, now=now)
+    cards = [queries.card_of(session, episode=episode, now=now) for episode in found]
+    names = names_of(session, [episode.taken_by for episode in found])
+    return render(
+        request,
+        "crises/list.html",
+        session=session,
+        rows=present.rows(cards, names, now, locale),
+    )
+
+
+@router.get("/{episode_id}")
+def show_crisis(
+    episode_id: UUID, request: Request, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """The card: who the child is, whom to call, what was done, and the next step."""
+    now, locale = clock.now(), page_locale(request)
+    card = queries.get_card(session, actor=actor, episode_id=episode_id, now=now)
+    return render(
+        request,
+        "crises/card.html",
+        session=session,
+        card=card,
+        at=f"/crises/{card.episode.id}",
+        crisis=crisis_view(card.episode, names_of(session, [card.episode.taken_by]), locale),
+        opens_case=can_open(session, actor=actor, case_id=card.case.id),
+        stands_down=may_about(actor, May.STAND_DOWN, card.case.organisation_id),
+        step_results=list(StepResult),
+        now_input=dates.for_input(now),
+    )
+
+
+@router.post("/{episode_id}/take")
+def take_by_card(
+    episode_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """我来处理, by whoever was called to it. A second press finds who has it."""
+    card = queries.get_card(session, actor=actor, episode_id=episode_id, now=clock.now())
+    crises.take(session, actor=actor, case=card.case, episode=card.episode, now=clock.now())
+    return go(f"/crises/{card.episode.id}")
+
+
+@router.post("/{episode_id}/steps")
+def record_step_by_card(
+    episode_id: UUID, form: FormDep, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """One step, written down on the card."""
+    card = queries.get_card(session, actor=actor, episode_id=episode_id, now=clock.now())
+    _record(session, actor, card.episode, form, clock.now())
+    return go(f"/crises/{card.episode.id}")
+
+
+@router.post("/{episode_id}/stand-down", dependencies=[needs(May.STAND_DOWN)])
+def stand_down_by_card(
+    episode_id: UUID, form: FormDep, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """解除, by the lead, when every guard holds."""
+    card = queries.get_card(session, actor=actor, episode_id=episode_id, now=clock.now())
+    _stand_down(session, actor, card.case, card.episode, form, clock.now())
+    return go("/crises")
+
+
+# --- on the case -------------------------------------------------------------------------------------------
 
 
 def _episode(
@@ -33,7 +113,7 @@ def _episode(
     return case, get_crisis(session, case=case, episode_id=episode_id)
 
 
-@router.post("/take")
+@router.post("/{case_id}/{episode_id}/take")
 def take(
     case_id: UUID, episode_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
@@ -44,7 +124,7 @@ def take(
     return go(f"/cases/{case.id}#crisis")
 
 
-@router.post("/steps")
+@router.post("/{case_id}/{episode_id}/steps")
 def record_step(
     case_id: UUID,
     episode_id: UUID,
@@ -56,6 +136,11 @@ def record_step(
     """One step with its result; anything but done says why."""
     now = clock.now()
     case, episode = _episode(session, actor, case_id, episode_id, now)
+    _record(session, actor, episode, form, now)
+    return go(f"/cases/{case.id}#crisis")
+
+
+def _record(session: Session, actor: Actor, episode: CrisisEpisode, form: Form, now: datetime) -> None:
     step = form.choice("step", CrisisStep, needed=True)
     result = form.choice("result", StepResult, needed=True)
     remark = form.text("remark", limit=400)
@@ -74,10 +159,9 @@ def record_step(
             remark=remark or None,
             now=now,
         )
-    return go(f"/cases/{case.id}#crisis")
 
 
-@router.post("/propose")
+@router.post("/{case_id}/{episode_id}/propose")
 def propose(
     case_id: UUID, episode_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
@@ -88,7 +172,7 @@ def propose(
     return go(f"/cases/{case.id}#crisis")
 
 
-@router.post("/report")
+@router.post("/{case_id}/{episode_id}/report")
 def need_report(
     case_id: UUID, episode_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
@@ -99,7 +183,7 @@ def need_report(
     return go(f"/cases/{case.id}#crisis")
 
 
-@router.post("/stand-down", dependencies=[needs(May.STAND_DOWN)])
+@router.post("/{case_id}/{episode_id}/stand-down", dependencies=[needs(May.STAND_DOWN)])
 def stand_down(
     case_id: UUID,
     episode_id: UUID,
@@ -111,6 +195,13 @@ def stand_down(
     """解除, by the lead, when every guard holds."""
     now = clock.now()
     case, episode = _episode(session, actor, case_id, episode_id, now)
+    _stand_down(session, actor, case, episode, form, now)
+    return go(f"/cases/{case.id}")
+
+
+def _stand_down(
+    session: Session, actor: Actor, case: Case, episode: CrisisEpisode, form: Form, now: datetime
+) -> None:
     meeting = form.day("review_meeting_on")
     form.check()
     crises.stand_down(
@@ -122,4 +213,3 @@ def stand_down(
         review_meeting_on=meeting,
         now=now,
     )
-    return go(f"/cases/{case.id}")

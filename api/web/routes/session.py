@@ -21,7 +21,7 @@ from api.deps import (
 )
 from api.errors import CHALLENGE
 from api.web.forms import FormDep
-from api.web.pages import LANGUAGE_COOKIE, YEAR_IN_SECONDS, go, is_local, render
+from api.web.pages import KEPT, LANGUAGE_COOKIE, YEAR_IN_SECONDS, again_page, go, is_local, render
 from screening.core.errors import DomainError, InvalidInput
 from screening.core.i18n import LOCALES
 from screening.models.account import Account
@@ -107,6 +107,52 @@ def sign_out(session: SessionDep, signed_in: SignedInDep, gatekeeper: Gatekeeper
     gatekeeper.sign_out(session, signed_in)
     answer = go("/sign-in?goodbye=1")
     clear_page_cookie(answer)
+    return answer
+
+
+@own.post("/sign-in/again")
+def sign_in_again(
+    request: Request,
+    form: FormDep,
+    signed_in: SignedInDep,
+    gatekeeper: GatekeeperDep,
+    database: DatabaseDep,
+    address: AddressDep,
+) -> Response:
+    """Who is there? Then the step that asked is one press away, with everything that had been typed for it."""
+    action = form.raw("action")
+    if not is_local(action):
+        raise InvalidInput("Please open the page again.")
+    kept = [
+        (name.removeprefix(KEPT), value)
+        for name, values in form.sent.items()
+        if name.startswith(KEPT)
+        for value in values
+    ]
+    with database.look() as session:
+        username = session.get_one(Account, signed_in.account_id).username
+    try:
+        token = gatekeeper.sign_in_page(username, form.raw("password")[:128], address=address)
+    except SignInRefused:
+        return again_page(
+            request, action=action, kept=kept, said="The current password is wrong.", status=422
+        )
+    except TooMany as wait:
+        return again_page(
+            request,
+            action=action,
+            kept=kept,
+            said=wait.message,
+            params=wait.params,
+            status=429,
+            headers={"Retry-After": str(wait.seconds)},
+        )
+    with database.begin() as session:
+        gatekeeper.sign_out(session, signed_in)
+    # The answer is made for the new session: its forms carry the new session's token.
+    request.state.signed_in = gatekeeper.recognise(token, browser=True)
+    answer = render(request, "session/go_on.html", action=action, kept=kept)
+    set_page_cookie(answer, token)
     return answer
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, DatabaseDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.web.desk import desks
 from api.web.forms import FormDep
 from api.web.lookups import organisation_names
 from api.web.pages import go, page_locale, render
@@ -70,6 +71,7 @@ def show_today(request: Request, session: SessionDep, actor: PageActorDep, clock
         bells=_bells(session, actor, now, locale),
         has_tasks=may(actor, May.READ_TASKS),
         gap=gap if gap and gap.total != 0 else None,
+        desks=desks(session, actor, now, locale),
     )
 
 
