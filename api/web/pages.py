@@ -93,6 +93,7 @@ def render(
             reads_cases=_may(signed_in, May.READ_CASES),
             reads_campaigns=_may(signed_in, May.READ_CAMPAIGNS),
             imports_files=_may(signed_in, May.IMPORT),
+            raises_worries=_may(signed_in, May.RAISE_WORRY),
             word=partial(words.word, locale=locale),
             moment=partial(dates.moment, locale=locale),
             day=partial(dates.day, locale=locale),

@@ -40,12 +40,19 @@ def find_open(session: Session, *, child_id: UUID, custody: Custody = Custody.SC
 
 
 def open_from_screening(
-    session: Session, *, actor: Actor, child: Child, people: People, signal: Signal, now: datetime
+    session: Session,
+    *,
+    actor: Actor,
+    child: Child,
+    people: People,
+    signal: Signal,
+    now: datetime,
+    custody: Custody = Custody.SCHOOL,
 ) -> Case:
     """The child's open case, opened now if there is none. Its worst level follows the signal, never back."""
-    case = find_open(session, child_id=child.id)
+    case = find_open(session, child_id=child.id, custody=custody)
     if case is None:
-        case = _open(session, actor, child, people, Origin.SCREENING, now)
+        case = _open(session, actor, child, people, Origin.SCREENING, now, custody)
     case.worst_level = worst_level([case.worst_level, signal.level])
     return case
 

@@ -14,6 +14,7 @@ from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from referral.actions import notices
+from referral.actions.tasks import DANGER
 from referral.models.task import Task
 from referral.queries.people import People, people_of
 from referral.terms import TaskKind
@@ -34,7 +35,7 @@ def tick(session: Session, *, now: datetime) -> int:
     due = session.scalars(
         select(Task)
         .where(Task.done_at.is_(None), Task.next_ring_at <= now)
-        .order_by(case((Task.kind == TaskKind.CRISIS_ACKNOWLEDGE, 0), else_=1), Task.due_at)
+        .order_by(case((Task.kind.in_(DANGER), 0), else_=1), Task.due_at)
         .limit(PIECE)
     ).all()
     for task in due:
@@ -62,7 +63,7 @@ def _ring(session: Session, task: Task, now: datetime) -> None:
 def _next(task: Task, step: int, now: datetime) -> datetime | None:
     """The next rung after ``now``; rungs that an outage has run past ring once, not one after another."""
     length = task.due_at - task.opened_at
-    if task.kind is TaskKind.CRISIS_ACKNOWLEDGE or length <= timedelta():
+    if task.kind in DANGER or length <= timedelta():
         # What is due at once, or was late when it was asked for, has no share of its time to wait for: it steps by minutes, as danger does.
         steps = [task.opened_at + timedelta(minutes=minutes) for minutes in MINUTES]
     else:
@@ -76,7 +77,7 @@ def _is_danger(task: Task) -> bool:
     """A crisis that nobody has taken; a hotline's call of level A or B, which has minutes where C has days."""
     if task.kind is TaskKind.HANDOVER_ACKNOWLEDGE:
         return task.due_at - task.opened_at <= HANDOVER_OF_DANGER
-    return task.kind is TaskKind.CRISIS_ACKNOWLEDGE
+    return task.kind in DANGER
 
 
 def _whom(session: Session, task: Task, step: int, now: datetime) -> list[UUID]:
@@ -87,7 +88,7 @@ def _whom(session: Session, task: Task, step: int, now: datetime) -> list[UUID]:
         return own
     above = [account for account in people.chain if account not in own]
     higher = above[max(0, step - 2) : step - 1]
-    return [*people.duty[:1], *own, *higher] if task.kind is TaskKind.CRISIS_ACKNOWLEDGE else [*own, *higher]
+    return [*people.duty[:1], *own, *higher] if task.kind in DANGER else [*own, *higher]
 
 
 def _people(session: Session, task: Task, now: datetime) -> People | None:

@@ -111,9 +111,13 @@ def settle_case(session: Session, *, actor: Actor, case_id: UUID, decision: str,
 FIRST_CRISIS_RING = timedelta(minutes=5)
 
 
+# Somebody may be in danger at this moment, and nobody has said "I take it" or "I know who it is".
+DANGER = frozenset({TaskKind.CRISIS_ACKNOWLEDGE, TaskKind.WORRY_NOW})
+
+
 def first_ring(kind: TaskKind, opened_at: datetime, due_at: datetime) -> datetime:
     """When a task rings for the first time if nobody acts."""
-    return opened_at + FIRST_CRISIS_RING if kind is TaskKind.CRISIS_ACKNOWLEDGE else due_at
+    return opened_at + FIRST_CRISIS_RING if kind in DANGER else due_at
 
 
 # These end only by the event they wait for, never by a tick on a list.
@@ -137,6 +141,8 @@ BY_EVENT = frozenset(
         TaskKind.CALL_FOLLOW_UP,
         TaskKind.HANDOVER_ACKNOWLEDGE,
         TaskKind.HANDOVER_RESULT,
+        TaskKind.WORRY_NOW,
+        TaskKind.WORRY_MATCH,
     }
 )
 

@@ -17,7 +17,7 @@ from referral.models.plan import ComponentOffer
 from referral.models.referral import Referral
 from referral.planning import AreaFinding, PlanFacts, SheetScores, areas_from_scores, working_tier
 from referral.queries.signals import worst_signal
-from referral.terms import Area, ContextFact, HarmAnswer, ReferralStatus, SafetyFact, Sign
+from referral.terms import Area, ContextFact, Custody, HarmAnswer, ReferralStatus, SafetyFact, Sign
 from risk_model import Level
 from screening.core.clock import age_on, local_day
 from screening.core.db import once
@@ -45,7 +45,9 @@ def plan_facts(
     now: datetime,
 ) -> PlanFacts:
     """The facts behind the next draft. A tier set by a person stands; without one the working tier is assumed."""
-    results = newest_results(results_of(session, child_id=child.id))
+    results = newest_results(
+        results_of(session, child_id=child.id, protected=case.custody is Custody.PROTECTED)
+    )
     interview = _interview(session, case, results)
     # Of two (a silent facility, and the one asked after it) the living one, as everywhere.
     referral = session.scalars(

@@ -92,6 +92,9 @@ PARTS |= {"children", "cases", "entries", "results", "referrals", "episodes"}
 WITHOUT_AN_ACTOR: dict[str, str] = {
     "referral/queries/hotline.py:_agreeing": "is this child known? Answered without saying who (AZ8)",
     "referral/queries/hotline.py:count_lookups": "how many questions this operator has asked, by account",
+    "referral/queries/worries.py:child_named": "whom does a worry mean? The teller is answered the same either way (AZ8)",
+    "referral/queries/worries.py:count_by_link": "how many worries have come by a link; names no child",
+    "referral/queries/worries.py:count_by_account": "how many worries a person has raised, by account",
     "referral/queries/facilities.py:_asked_this_week": "counts per facility for routing; names no child",
     "referral/queries/today.py:tasks_visible_to": "a person's own lines, by account; children on them are scoped",
     "referral/queries/today.py:_cases": "the cases behind a person's own lines; a list shows their numbers",

@@ -60,6 +60,7 @@ OF_A_FILE = frozenset(
     {TaskKind.BATCH_COMMIT, TaskKind.REFUSED_ROWS, TaskKind.FILE_ALARM, TaskKind.UNKNOWN_CHILD_ALARM}
 )
 OF_A_SHEET = frozenset({TaskKind.RETEST, TaskKind.MAKE_UP})
+OF_A_WORRY = frozenset({TaskKind.WORRY_NOW, TaskKind.WORRY_MATCH})
 # Asked within the talk itself: not a second thing to do.
 WITHIN_THE_TALK = frozenset({TaskKind.GUARDIAN_HARM_QUESTION})
 # These lines are the machine's own until their limit has passed.
@@ -195,7 +196,9 @@ def where(line: TaskLine, actor: Actor) -> str:
 
 
 def _file_or_sheet(task: Task, actor: Actor) -> str | None:
-    """An uploaded file, or the child's sheets where one is to be done again and no case is open."""
+    """An uploaded file, the child's sheets where one is to be done again and no case is open, or a worry."""
+    if task.kind in OF_A_WORRY and may(actor, May.MATCH_WORRY):
+        return f"/worries/{task.subject_id}"
     if task.kind in OF_A_FILE and may(actor, May.IMPORT):
         return f"/imports/{task.subject_id}"
     if task.kind in OF_A_SHEET and task.child_id and task.case_id is None and may(actor, May.RECORD_SHEET):

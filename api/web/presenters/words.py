@@ -134,6 +134,7 @@ _FROM_REFERRAL = frozenset(
         TaskKind.GLYPH_MISSING,
     }
 )
+_FROM_WORRY = frozenset({TaskKind.WORRY_NOW, TaskKind.WORRY_MATCH})
 _FROM_FILE = frozenset(
     {
         TaskKind.BATCH_COMMIT,
@@ -153,6 +154,7 @@ def why(kind: TaskKind, locale: str) -> str:
         (_FROM_SHEET, translate(locale, "a sheet is missing or cannot be relied on")),
         (_FROM_PLAN, translate(locale, "part of the plan")),
         (_FROM_REFERRAL, translate(locale, "part of the referral")),
+        (_FROM_WORRY, translate(locale, "somebody is worried; it is not yet clear about whom")),
         (_FROM_FILE, translate(locale, "an imported file")),
     )
     default = translate(locale, "a rule of the district asks for it")
