@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from referral.models.case import Case
@@ -64,3 +64,8 @@ def drop(session: Session, *, actor: Actor, case: Case, form: str) -> None:
     draft = find(session, actor=actor, case=case, form=form)
     if draft is not None:
         session.delete(draft)
+
+
+def drop_all(session: Session, *, case: Case) -> None:
+    """The case is closed: nobody sends these any more."""
+    session.execute(delete(FormDraft).where(FormDraft.case_id == case.id))

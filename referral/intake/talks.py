@@ -30,6 +30,7 @@ from screening.core.clock import local_day
 from screening.core.errors import InvalidInput, PolicyViolation
 from screening.models.administration import Mode
 from screening.models.organisation import Organisation
+from screening.models.result import ScreenResult
 from screening.queries.campaigns import base_rate_of
 
 ASQ = "asq"
@@ -139,6 +140,16 @@ def of_grade(grade: Grade | None) -> TalkResult:
     return TalkResult.POSITIVE if grade is Grade.B else TalkResult.NEGATIVE
 
 
+def _said_yes(session: Session, case: Case) -> bool:
+    """Whether an earlier talk of this case was positive or acute."""
+    earlier = (
+        select(SafetyTalk.id)
+        .join(ScreenResult, ScreenResult.administration_id == SafetyTalk.administration_id)
+        .where(SafetyTalk.case_id == case.id, ScreenResult.grade.in_([Grade.A, Grade.B]))
+    )
+    return session.scalars(earlier.limit(1)).first() is not None
+
+
 def _held(session: Session, actor: Actor, case: Case, result: TalkResult, alone: bool, now: datetime) -> None:
     """The talk that was asked for has been held. What was answered beside others is asked again."""
     if case.status is CaseStatus.INTAKE and CaseStatus.ASSESSING in CASE_TRANSITIONS[case.status]:
@@ -147,7 +158,8 @@ def _held(session: Session, actor: Actor, case: Case, result: TalkResult, alone:
         return
     subject: UUID = cases.talk_subject(case)
     kinds = [TaskKind.SAFETY_TALK]
-    if result is TalkResult.NEGATIVE:
+    # A "no" answers a sheet's question; it does not take back a "yes" that was said face to face before it.
+    if result is TalkResult.NEGATIVE and not _said_yes(session, case):
         kinds.append(TaskKind.SAME_DAY_TALK)
     for kind in kinds:
         tasks.settle(session, actor=actor, kind=kind, subject_id=subject, decision=result.value, now=now)

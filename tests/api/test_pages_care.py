@@ -569,6 +569,17 @@ def test_the_whole_interview_is_kept_sealed_and_read_again(at, county, pupil):
     assert "群里骂他" not in at("lead").open(address(county, pupil)).text
 
 
+def test_a_contact_written_down_by_another_program_is_shown_as_it_was_said(at, county, pupil):
+    conclude(at, county, pupil)
+    with county.database.begin() as session:
+        row = session.scalars(select(FollowUp).order_by(FollowUp.due_on)).first()
+        row.status, row.done_at, row.channel = FollowUpStatus.DONE, county.clock.now(), "phone"
+        row.record = json.dumps({"safety_asked": True, "answer": "他说没有", "summary": "还行"})
+    seen = words(at("counsellor").open(address(county, pupil)).text)
+    assert "他说没有" in seen
+    assert "还行" in seen
+
+
 def test_a_safety_block_and_a_tick_that_exclude_each_other_are_told(at, county, pupil):
     answer = conclude(at, county, pupil, safety="none_found", thoughts="now", strengths="会画画")
     assert answer.status_code == 422

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from api.auth.guessing import Addresses
 from api.cli.check import check_all
+from referral.actions import escalations, worries
+from referral.actions.lookups import MOST_LOOKUPS
 from referral.models.case import Case, SafetyTalk
 from referral.models.crisis import CrisisEpisode
 from referral.models.notice import Notice
@@ -17,6 +21,7 @@ from referral.models.plan import PlanVersion
 from referral.models.referral import Referral
 from referral.models.task import Task
 from referral.models.worry import Worry, WorryLink
+from referral.queries.worries import is_class
 from referral.terms import Custody, Origin, TaskKind, WorryEnd
 from screening.core.audit import AuditRow
 from screening.models.administration import Administration, Mode
@@ -131,10 +136,6 @@ def test_the_answer_is_the_same_whether_or_not_the_child_is_known(service, at):
     ],
 )
 def test_a_class_as_people_write_it(typed, fits):
-    from datetime import date
-
-    from referral.queries.worries import is_class
-
     assert is_class(typed, "junior", 2025, "3班", date(2026, 10, 14)) is fits
 
 
@@ -196,8 +197,10 @@ def test_a_child_director_names_a_school_of_the_county_and_a_hotline_of_the_city
     assert clinic.status_code == 404
 
 
-def test_nobody_tries_names_all_day(service, at):
-    for number in range(20):
+def test_nobody_tries_names_all_day(service, at, monkeypatch):
+    assert worries.MOST_BY_ACCOUNT == MOST_LOOKUPS  # as many as a hotline may look up
+    monkeypatch.setattr(worries, "MOST_BY_ACCOUNT", 2)
+    for number in range(2):
         assert at("class_teacher").send("/worries/new", form=worry(number, name="甲")).status_code == 303
     refused = at("class_teacher").send("/worries/new", form=worry(21, name="一个名字"))
     assert refused.status_code == 409
@@ -230,10 +233,6 @@ def test_a_worry_nobody_could_place_is_matched_by_hand_and_opens_the_same_case(s
 
 
 def test_danger_that_nobody_has_placed_rings_up_the_ladder(service, at, clock):
-    from datetime import timedelta
-
-    from referral.actions import escalations
-
     at("class_teacher").send("/worries/new", form=worry(name="谁也不叫这个", urgency="now"))
     for _ in range(3):
         clock.forward(timedelta(minutes=10))
@@ -294,14 +293,14 @@ def _nobody_at_the_school_knows(service, at, case):
         assert not [t for t in tasks if ours & {t.owner_id, t.backup_id}]
         assert not session.scalars(select(Notice).where(Notice.account_id.in_(ours))).all()
         assert not session.scalar(select(func.count()).select_from(Referral))
-        worries = session.scalars(select(Worry.id)).all()
+        worry_ids = session.scalars(select(Worry.id)).all()
         # What the class teacher pressed stands in the trail without the child.
         by_teacher = AuditRow.account_id == service.world.people["class_teacher"]
         assert not [row for row in session.scalars(select(AuditRow).where(by_teacher)) if row.child_id]
     for who in ("counsellor", "school_lead"):
         assert at(who).open(f"/cases/{case.id}").status_code == 404
         assert case.case_no not in at(who).open("/cases").text
-        for worry_id in worries:
+        for worry_id in worry_ids:
             assert at(who).open(f"/worries/{worry_id}").status_code == 404
     for who in SCHOOL_PEOPLE:
         today = at(who).open("/today").text
@@ -404,22 +403,18 @@ def test_a_link_that_has_ended_or_never_was_takes_nothing_and_names_the_numbers(
     assert not rows(service, Worry)
 
 
-def test_strangers_are_slowed_down_by_address_and_by_link(service, secret, clock):
-    from datetime import timedelta
-
-    from api.app import BY_STRANGERS
-    from referral.actions.worries import MOST_BY_LINK
-
+def test_strangers_are_slowed_down_by_address_and_by_link(service, secret, clock, monkeypatch):
+    service.app.state.strangers = Addresses(2, timedelta(minutes=10))
+    monkeypatch.setattr(worries, "MOST_BY_LINK", 3)
     browser = stranger(service)
-    for number in range(BY_STRANGERS):
+    for number in range(2):
         assert post(browser, secret, number, name="甲").status_code == 303
     slowed = post(browser, secret, 999, name="小红")
     assert slowed.status_code == 429
     assert "小红" in slowed.text
     assert "120" in slowed.text
     clock.forward(timedelta(minutes=11))
-    for number in range(BY_STRANGERS, MOST_BY_LINK):
-        assert post(browser, secret, number, name="甲").status_code == 303
+    assert post(browser, secret, 2, name="甲").status_code == 303
     assert post(browser, secret, 999, name="小红").status_code == 409
 
 
@@ -461,7 +456,10 @@ def test_a33_an_acute_answer_in_the_safety_talk_is_grade_a_within_the_same_press
     steps = words(counsellor.open(answer.headers["location"]).text)
     assert "13800000001" in steps
     assert "120" in steps
-    assert "说今晚不想回宿舍" in counsellor.open(case).text
+    seen = words(counsellor.open(case).text)
+    assert "说今晚不想回宿舍" in seen
+    assert "急性阳性" in seen
+    assert "未达到划界分" not in seen[seen.index("ASQ") : seen.index("急性阳性")]
     # The same press twice is one talk; the sheet stands in no campaign.
     again = counsellor.send(f"{case}/safety-talk", form=talk(a_3="1", fifth="1", remark="说今晚不想回宿舍"))
     assert again.headers["location"] == answer.headers["location"]
@@ -481,6 +479,9 @@ def test_a_yes_or_a_refusal_asks_for_a_talk_today(service, at, asked, first):
     assert TaskKind.SAME_DAY_TALK in tasks
     assert TaskKind.SAFETY_TALK not in tasks
     assert not rows(service, CrisisEpisode)
+    # A "no" later that day does not take the "yes" back.
+    assert at("counsellor").send(f"{case}/safety-talk", form=talk(2)).status_code == 303
+    assert TaskKind.SAME_DAY_TALK in open_tasks(service, pupil.id)
     assert "今天接着谈" in words(at("counsellor").open(answer.headers["location"]).text)
 
 

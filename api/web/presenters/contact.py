@@ -137,7 +137,7 @@ def lines(row: FollowUp, locale: str) -> list[tuple[str, str]]:
                 (component_name(code, locale), words.word(Progress(each), locale))
                 for code, each in value.items()
             ]
-        elif name in KINDS:
+        elif name in KINDS and value in set(KINDS[name]):  # by JSON an answer is a text
             said.append((named[name], words.word(KINDS[name](value), locale)))
         elif name == "safety_asked":
             answer = translate(locale, "yes") if value else translate(locale, "no")

@@ -160,4 +160,4 @@ def poster(
     address = f"{base_url.rstrip('/')}/worry?s={secret}"
     code = segno.make(address, error="m", micro=False)
     # The generator writes the drawing; nothing that somebody has typed is in it.
-    return Poster(school_id, school, address, made_at, Markup(code.svg_inline(scale=4, border=2)))  # noqa: S704
+    return Poster(school_id, school, address, made_at, Markup(code.svg_inline(border=2, omitsize=True)))  # noqa: S704
