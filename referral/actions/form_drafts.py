@@ -18,7 +18,7 @@ TALK, FOLLOW_UP = "talk", "follow_up"
 FORMS = frozenset({TALK, FOLLOW_UP})
 LONGEST = 40_000
 # What belongs to the page and not to what somebody has typed.
-_OURS = frozenset({"csrf_token", "draft"})
+_OURS = frozenset({"csrf_token", "draft", "enter"})
 
 
 def find(session: Session, *, actor: Actor, case: Case, form: str) -> FormDraft | None:

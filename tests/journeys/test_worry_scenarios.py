@@ -185,6 +185,12 @@ def test_a_child_director_names_a_school_of_the_county_and_a_hotline_of_the_city
     missing = at("child_director").send("/worries/new", form=worry(name=pupil.name))
     assert missing.status_code == 422
     assert pupil.name in missing.text
+    # The Enter key, which presses a form's first button, does not choose how urgent it is.
+    assert missing.text.index('name="enter"') < missing.text.index('value="now"')
+    by_enter = at("child_director").send(
+        "/worries/new", form=worry(name=pupil.name, urgency=None, enter="yes")
+    )
+    assert by_enter.status_code == 422
     school = str(service.world.places["other_school"])
     sent = at("child_director").send("/worries/new", form=worry(name=pupil.name, school=school))
     assert sent.status_code == 303
@@ -505,6 +511,10 @@ def test_a_question_left_out_is_asked_for_and_everything_pressed_is_kept(service
     assert missing.status_code == 422
     for kept in ("很累", 'name="a_1" value="1" checked', 'id="a_4-error"', 'id="a_5-error"'):
         assert kept in missing.text
+    by_enter = at("counsellor").send(f"{case}/safety-talk", form=talk(enter="yes", remark="很累"))
+    assert by_enter.status_code == 422
+    assert "回车键" in by_enter.text
+    assert "很累" in by_enter.text
     untrained = at("counsellor").send(f"{case}/safety-talk", form=talk(trained=None, alone=None))
     assert untrained.status_code == 422
     assert not rows(service, SafetyTalk)

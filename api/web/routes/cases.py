@@ -295,8 +295,8 @@ def record_follow_up(
     text = form.text("record", limit=of_contact.LONGEST, needed=True)
     record = {} if missed else of_contact.read(form, case_file(session, case=case).plan)
     channel = None if missed else form.choice("channel", FollowUpChannel, needed=True)
-    if form.errors:
-        return page(request, session, actor, case, now, contact=form)
+    if form.errors or form.by_enter():
+        return page(request, session, actor, case, now, contact=form, refused=form.by_enter())
     thoughts = record.get("answer") in (of_contact.Answer.THOUGHTS, of_contact.Answer.REFUSED)
     if channel is None:
         followups.miss(session, actor=actor, case=case, follow_up=row, reason=text, now=now)

@@ -92,8 +92,8 @@ def hold_talk(
     case = get_case(session, actor=actor, case_id=case_id, now=now)
     check_may_about(actor, May.ASSESS, case.organisation_id)
     talk = _read(form)
-    if form.errors:
-        return _page(request, session, case, now, form)
+    if form.errors or form.by_enter():
+        return _page(request, session, case, now, form, form.by_enter())
     try:
         with session.begin_nested():
             row = intake.hold_safety_talk(session, actor=actor, case=case, talk=talk, now=now)

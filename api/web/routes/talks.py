@@ -53,8 +53,8 @@ def conclude(
     talk = read_talk(form, _own_name(session, actor), now)
     if _goes_on_a_note(session, case, talk):
         _require_note(form, talk)
-    if form.errors:
-        return page(request, session, actor, case, now, form=form)
+    if form.errors or form.by_enter():
+        return page(request, session, actor, case, now, form=form, refused=form.by_enter())
     try:
         with session.begin_nested():  # a refusal takes back the press, not what was typed
             if form.has("guardian_agreed"):
