@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from api import errors, v1, web
 from api.auth.gatekeeper import Gatekeeper
+from api.auth.guessing import Addresses
 from api.deps import DatabaseDep
 from api.middleware import AT_ONCE, Answers, Gate, Limits, Shedding
 from screening.core.clock import Clock
@@ -25,6 +27,10 @@ from screening.core.settings import Settings
 
 OPENAPI = "/api/v1/openapi.json"
 STATIC_FILES = Path(__file__).parent / "web" / "static"
+# What people without an account may send from one address: a class at the school's own address, not a machine.
+BY_STRANGERS, WITHIN = 40, timedelta(minutes=10)
+# How long an answer to a stranger takes at least, so that its length does not tell whether a child was found.
+EVEN_SECONDS = 0.4
 RESERVED_THREADS = 16  # for the crisis lane, beyond what usual requests can take
 
 
@@ -67,6 +73,8 @@ def create_app(
     app.state.clock = clock
     app.state.gatekeeper = gatekeeper
     app.state.worker = worker
+    app.state.strangers = Addresses(BY_STRANGERS, WITHIN)
+    app.state.even_seconds = EVEN_SECONDS
     app.state.error_page = web.error_page
     for kind in errors.HANDLED:
         app.add_exception_handler(kind, errors.handle)

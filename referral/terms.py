@@ -58,6 +58,7 @@ class Origin(Term):
     CIVIL_AFFAIRS = "civil_affairs", "民政"
     POLICE = "police", "公安"
     VISIT = "visit", "走访"
+    NEIGHBOUR = "neighbour", "邻居"  # by the school's public link; not in the guide's list
 
 
 class CaseStatus(Term):
@@ -416,6 +417,33 @@ class HarmAnswer(Term):
     UNCLEAR = "unclear", "不清楚"
 
 
+class WorrySeen(Term):
+    """担心:看到什么. Everyday words, chosen by a press; a place to begin a talk and never a finding."""
+
+    NO_SCHOOL = "no_school", "不想上学"
+    HURT_SELF = "hurt_self", "伤到自己"
+    SAID_DYING = "said_dying", "说过不想活"
+    GONE_QUIET = "gone_quiet", "变得很安静"
+    AFRAID_AT_HOME = "afraid_at_home", "在家害怕"
+    OTHER = "other", "其他"
+
+
+class WorryUrgency(Term):
+    """担心:有多急, most urgent first."""
+
+    NOW = "now", "现在就危险"
+    TODAY = "today", "今天"
+    THIS_WEEK = "this_week", "这周"
+
+
+class WorryEnd(Term):
+    """担心的去向. Decided by a person, or by a name and a class that fit one child."""
+
+    MATCHED = "matched", "已对上学生"
+    NOT_OURS = "not_ours", "核对后不是本校学生"
+    NOT_A_WORRY = "not_a_worry", "核对后并非担心"
+
+
 class Turn(Term):
     """轮到谁."""
 
@@ -442,6 +470,8 @@ class TaskKind(Term):
     MAKE_UP = "make_up", "缺测补测"
     TEACHER_OBSERVATION = "teacher_observation", "班主任观察"
     SELF_REFERRAL = "self_referral", "学生求助面谈"
+    WORRY_NOW = "worry_now", "立即核对:有人说现在就危险"
+    WORRY_MATCH = "worry_match", "核对被担心的学生"
     TIER_SIGN = "tier_sign", "签字确认关注等级"
     TERM_CONTACT = "term_contact", "学期联系"
     CONFIRM_ALREADY_IN_CARE = "confirm_already_in_care", "核实在诊情况"

@@ -65,6 +65,8 @@ class May(StrEnum):
     READ_CASES = "cases.read"
     ASSESS = "cases.assess"
     RAISE_WORRY = "cases.raise"
+    MATCH_WORRY = "worries.match"
+    KEEP_WORRY_LINK = "worries.link"
     SIGN_TIER = "cases.sign"
     CONFIRM_PLAN = "plans.confirm"
     READ_REFERRALS = "referrals.read"
@@ -108,11 +110,13 @@ MAY: dict[Role, frozenset[May]] = {
         }
         | {May.ASSESS, May.RAISE_WORRY, May.CONFIRM_PLAN, May.SEND_REFERRAL, May.READ_RETURN_NOTE}
         | {May.HANDLE_CRISIS, May.FOLLOW_UP, May.RECEIVE_HANDOVER}
+        | {May.MATCH_WORRY, May.KEEP_WORRY_LINK}
     ),
     Role.SCHOOL_LEAD: frozenset(
         _SCHOOL_READING
         | {May.APPROVE_CAMPAIGN, May.RECORD_CONSENT, May.RAISE_WORRY, May.SIGN_TIER, May.SEND_REFERRAL}
         | {May.READ_RETURN_NOTE, May.HANDLE_CRISIS, May.STAND_DOWN, May.FOLLOW_UP}
+        | {May.MATCH_WORRY, May.KEEP_WORRY_LINK}
     ),
     Role.PRINCIPAL: frozenset({May.READ_TASKS, May.HANDLE_CRISIS}),
     # Their list holds files only: what waits to be committed, refused rows, a row of a child nobody knows.
@@ -123,7 +127,7 @@ MAY: dict[Role, frozenset[May]] = {
     Role.COUNTY_CENTRE: frozenset(
         {May.READ_CHILDREN, May.READ_CASES, May.READ_REFERRALS, May.READ_TASKS, May.READ_SCORES, May.ASSESS}
         | {May.CONFIRM_PLAN, May.SEND_REFERRAL, May.READ_RETURN_NOTE, May.HANDLE_CRISIS, May.FOLLOW_UP}
-        | {May.RAISE_WORRY, May.RECORD_CONSENT, May.RECEIVE_HANDOVER, May.READ_GAPS}
+        | {May.RAISE_WORRY, May.RECORD_CONSENT, May.RECEIVE_HANDOVER, May.READ_GAPS, May.MATCH_WORRY}
     ),
     Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT, May.READ_GAPS, May.READ_OVERDUE}),
     Role.CITY_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS, May.READ_OVERDUE}),
@@ -140,7 +144,7 @@ MAY: dict[Role, frozenset[May]] = {
     Role.HOTLINE_SUPERVISOR: _HOTLINE | {May.REVIEW_CALL, May.APPROVE_DISCLOSURE},
     Role.CHILD_DIRECTOR: frozenset({May.RAISE_WORRY, May.READ_TASKS}),
     Role.CHILD_SUPERVISOR: frozenset({May.READ_TASKS}),
-    Role.PROTECTION_CENTRE: frozenset({May.READ_TASKS, May.RECEIVE_HANDOVER}),
+    Role.PROTECTION_CENTRE: frozenset({May.READ_TASKS, May.RECEIVE_HANDOVER, May.MATCH_WORRY}),
     Role.SYSADMIN: frozenset({May.MANAGE_ACCOUNTS}),
     Role.AUDITOR: frozenset({May.READ_TRAIL}),
 }

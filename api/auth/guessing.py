@@ -94,9 +94,10 @@ class UnknownNames:
 
 
 class Addresses:
-    """Failures of the last minute by address. What succeeds does not count: a school is one address."""
+    """What counts against an address within a window: failures at the door, or what strangers send."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = PER_ADDRESS, window: timedelta = WINDOW) -> None:
+        self._limit, self._window = limit, window
         self._failures: OrderedDict[str, deque[datetime]] = OrderedDict()
         self._lock = Lock()
 
@@ -104,15 +105,15 @@ class Addresses:
         """Raises :class:`TooMany`."""
         with self._lock:
             recent = self._failures.get(_neighbourhood(address))
-            while recent and recent[0] <= now - WINDOW:
+            while recent and recent[0] <= now - self._window:
                 recent.popleft()
-            if recent and len(recent) >= PER_ADDRESS:
-                raise TooMany(seconds=ceil((recent[0] + WINDOW - now).total_seconds()))
+            if recent and len(recent) >= self._limit:
+                raise TooMany(seconds=ceil((recent[0] + self._window - now).total_seconds()))
 
     def fail(self, address: str, now: datetime) -> None:
         with self._lock:
             place = _neighbourhood(address)
-            self._failures.setdefault(place, deque(maxlen=PER_ADDRESS)).append(now)
+            self._failures.setdefault(place, deque(maxlen=self._limit)).append(now)
             self._failures.move_to_end(place)
             while len(self._failures) > REMEMBERED:
                 self._failures.popitem(last=False)

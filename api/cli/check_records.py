@@ -127,8 +127,10 @@ def wrong_trail(session: Session, now: datetime) -> list[Finding]:
 
 def work_without_consent(session: Session, now: datetime) -> list[Finding]:
     """12. At the time of a sheet, and of a referral's leaving, the last answer was yes; or the basis has a name."""
+    # A talk that a case asks for rests on the case: a reported worry needs no consent to screening (domain guide §3.5).
     sheets = select(Administration.id).where(
-        ~_given(Purpose.SCREENING, Administration.child_id, Administration.recorded_at)
+        Administration.roster_entry_id.is_not(None),
+        ~_given(Purpose.SCREENING, Administration.child_id, Administration.recorded_at),
     )
     # A life in danger needs no consent (Mental Health Law art. 28); everything else names the one it used.
     consented = exists().where(

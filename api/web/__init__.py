@@ -20,21 +20,25 @@ from api.web.routes import (
     places,
     plans,
     referrals,
+    safety_talks,
     sending,
     session,
     talks,
     today,
+    worries,
+    worry_public,
 )
 
 __all__ = ["OPEN", "error_page", "routers"]
 
 # Pages that strangers may open, as (method, path); the gate and the tests read this.
-OPEN: frozenset[tuple[str, str]] = session.OPEN
+OPEN: frozenset[tuple[str, str]] = session.OPEN | worry_public.OPEN
 
 
 def routers() -> list[APIRouter]:
     """What the app includes: routers behind :func:`api.deps.get_page_actor`, except those of ``OPEN``."""
-    school = [cases.router, talks.router, plans.router, sending.router]
+    school = [cases.router, talks.router, safety_talks.router, plans.router, sending.router]
+    worry = [worry_public.router, worries.router]
     sheets = [imports.router, campaigns.router, administrations.router]
     line = [hotline.router, hotline_steps.router, handovers.router]
     upkeep = [accounts.router, duty.router, places.router, district.router]
@@ -45,6 +49,7 @@ def routers() -> list[APIRouter]:
         *school,
         crises.router,
         referrals.router,
+        *worry,
         *sheets,
         *line,
         *upkeep,

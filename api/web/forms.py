@@ -32,6 +32,7 @@ NOT_OFFERED = "Please choose one of the answers."
 TOO_LONG = "This is too long: at most {limit} characters."
 ODD_CHARACTER = "This holds a character that cannot be stored. Please type it again."
 NOT_TOGETHER = "These answers exclude each other."
+ENTER = "The Enter key sends nothing here: press one of the buttons. Everything you typed is still there."
 NO_DAY = "Please write the day like 2026-11-03."
 NO_TIME = "Please write day and time like 2026-11-03 09:30."
 
@@ -158,6 +159,10 @@ class Form:
     def conflict(self, name: str) -> None:
         """Note that the answers ticked in a field exclude each other."""
         self._wrong(name, NOT_TOGETHER)
+
+    def by_enter(self) -> InvalidInput | None:
+        """What to say where the form's first, hidden button was pressed: by the Enter key and not by a hand."""
+        return InvalidInput(ENTER) if self.has("enter") else None
 
     def check(self) -> None:
         """For forms of one button: raises :class:`InvalidInput` with the first mistake."""

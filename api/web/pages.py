@@ -101,6 +101,7 @@ def fragment(request: Request, template: str, **values: Any) -> str:
         "reads_cases": _may(signed_in, May.READ_CASES),
         "reads_campaigns": _may(signed_in, May.READ_CAMPAIGNS),
         "imports_files": _may(signed_in, May.IMPORT),
+        "raises_worries": _may(signed_in, May.RAISE_WORRY),
         "logs_calls": _may(signed_in, May.LOG_CALL),
         "receives_handovers": _may(signed_in, May.RECEIVE_HANDOVER),
         "menu": menu.pages(signed_in.actor if signed_in else None, locale),

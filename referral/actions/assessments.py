@@ -38,7 +38,8 @@ class AssessmentIn:
     """Form F4 as far as the loop needs it. ``record`` holds the rest of the form as plain values.
 
     ``concern`` is the counsellor's own 0–3, asked before the score is shown (it is data for the model).
-    ``words`` is what goes on part 2 of the note. ``send``: let the referral leave now.
+    ``words`` is what goes on part 2 of the note. ``send``: let the referral leave now. ``dropped``: measures of the
+    draft plan that the person has unticked.
     """
 
     held_at: datetime
@@ -56,6 +57,7 @@ class AssessmentIn:
     send: bool = False
     emergency: bool = False
     escort: str | None = None
+    dropped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ def _go_on(
     cases.set_tier(session, actor=actor, case=case, tier=tier, reason=assessment.reason, now=now)
     if case.status is CaseStatus.ASSESSING:
         cases.move(session, actor=actor, case=case, to=CaseStatus.ACTIVE, reason=None, now=now)
-    draft = _confirm_plan(session, actor, case, now)
+    draft = _confirm_plan(session, actor, case, assessment.dropped, now)
     if TaskKind.MANDATORY_REPORT in draft.tasks:
         cases.require_report(session, actor=actor, case=case, owner_id=actor.account_id, now=now)
     _follow(session, actor, case, tier, now)
@@ -189,14 +191,16 @@ def _go_on(
     return Concluded(row, plan_confirmed=True, sent=sent, waits_for=waits_for)
 
 
-def _confirm_plan(session: Session, actor: Actor, case: Case, now: datetime) -> PlanDraft:
+def _confirm_plan(
+    session: Session, actor: Actor, case: Case, dropped: frozenset[str], now: datetime
+) -> PlanDraft:
     """Draft again with what the talk has shown, and confirm it: the person is looking at it."""
     facts = current_facts(session, case=case, now=now)
     draft = plans.decide(facts)
     plan = plans.save_draft(
         session, actor=actor, case=case, facts=facts, draft=draft, reason="assessment", now=now
     )
-    plans.confirm(session, actor=actor, case=case, plan=plan, now=now)
+    plans.confirm(session, actor=actor, case=case, plan=plan, now=now, dropped=dropped)
     return draft
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from referral import deadlines
-from referral.actions import followups, tasks
+from referral.actions import followups, form_drafts, tasks
 from referral.models.case import Case, CaseStatusChange, TierChange
 from referral.models.hotline import HandoverRecord
 from referral.models.task import Task
@@ -40,12 +40,19 @@ def find_open(session: Session, *, child_id: UUID, custody: Custody = Custody.SC
 
 
 def open_from_screening(
-    session: Session, *, actor: Actor, child: Child, people: People, signal: Signal, now: datetime
+    session: Session,
+    *,
+    actor: Actor,
+    child: Child,
+    people: People,
+    signal: Signal,
+    now: datetime,
+    custody: Custody = Custody.SCHOOL,
 ) -> Case:
     """The child's open case, opened now if there is none. Its worst level follows the signal, never back."""
-    case = find_open(session, child_id=child.id)
+    case = find_open(session, child_id=child.id, custody=custody)
     if case is None:
-        case = _open(session, actor, child, people, Origin.SCREENING, now)
+        case = _open(session, actor, child, people, Origin.SCREENING, now, custody)
     case.worst_level = worst_level([case.worst_level, signal.level])
     return case
 
@@ -269,6 +276,7 @@ def close(session: Session, *, actor: Actor, case: Case, reason: ClosingReason, 
     case.closed_at, case.closed_by = now, actor.account_id
     followups.cancel(session, actor=actor, case=case, reason=reason.value, now=now)
     tasks.settle_case(session, actor=actor, case_id=case.id, decision=reason.value, now=now)
+    form_drafts.drop_all(session, case=case)
     # What a protected case or a hotline's handover had opened to the county closes with the case (AZ7).
     handed = session.scalars(select(HandoverRecord.id).where(HandoverRecord.case_id == case.id))
     for reason_id in (case.id, *handed):

@@ -19,7 +19,6 @@ from referral.actions import notices, rungs
 from referral.deadlines import Step
 from referral.models.case import Case
 from referral.models.task import Task
-from referral.terms import TaskKind
 from screening.core import audit
 from screening.core.actor import Actor, Role
 from screening.core.audit import AuditEvent
@@ -35,7 +34,7 @@ def tick(session: Session, *, now: datetime) -> int:
     due = session.scalars(
         select(Task)
         .where(Task.done_at.is_(None), Task.next_ring_at <= now)
-        .order_by(case((Task.kind == TaskKind.CRISIS_ACKNOWLEDGE, 0), else_=1), Task.due_at)
+        .order_by(case((Task.kind.in_(rungs.DANGER), 0), else_=1), Task.due_at)
         .limit(PIECE)
     ).all()
     for task in due:
@@ -76,7 +75,7 @@ class _Chain:
         # A facility's chain leads to the county of the child's school, not to that of the facility.
         home = session.get_one(Organisation, subject.organisation_id) if subject else place
         self._places = {place.id: place} | {area.id: area for area in areas_above(session, home)}
-        self._danger = task.kind is TaskKind.CRISIS_ACKNOWLEDGE
+        self._danger = task.kind in rungs.DANGER
 
     def told_by(self, steps: Iterable[Step]) -> list[UUID]:
         """Everybody who should have been told by now, nearest first; whoever is on duty leads in danger."""

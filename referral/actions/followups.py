@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -80,13 +81,14 @@ def complete(
 def miss(
     session: Session, *, actor: Actor, case: Case, follow_up: FollowUp, reason: str, now: datetime
 ) -> None:
-    """It could not be held; a record with its reason, not a deletion."""
+    """It could not be held; a record with its reason, not a deletion. The reason is typed text and so is sealed."""
     access.check_may(actor, May.FOLLOW_UP)
     if not reason.strip():
         raise InvalidInput("Say why the contact could not be made.")
     check_transition(FOLLOWUP_TRANSITIONS, follow_up.status, to := FollowUpStatus.MISSED)
     follow_up.status, follow_up.done_at, follow_up.done_by = to, now, actor.account_id
-    _changed(session, actor, follow_up, to, reason.strip()[:200], now)
+    follow_up.record = json.dumps({"words": reason.strip()}, ensure_ascii=False)
+    _changed(session, actor, follow_up, to, None, now)
     _settle(session, actor, case, follow_up, now)
 
 

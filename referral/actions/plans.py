@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -159,8 +160,16 @@ def _gaps(session: Session, actor: Actor, case: Case, draft: PlanDraft, now: dat
         once(session, ("gap", case.organisation_id, gap.component, due), require)
 
 
-def confirm(session: Session, *, actor: Actor, case: Case, plan: PlanVersion, now: datetime) -> None:
-    """A person confirms the plan: only now do its actions ask anything of anybody."""
+def confirm(
+    session: Session,
+    *,
+    actor: Actor,
+    case: Case,
+    plan: PlanVersion,
+    now: datetime,
+    dropped: Collection[str] = (),
+) -> None:
+    """A person confirms the plan: only now do its actions ask anything of anybody. ``dropped``: what was not ticked."""
     access.check_may(actor, May.CONFIRM_PLAN)
     if actor.account_id is None:
         raise PolicyViolation("Only a person confirms a plan.")
@@ -168,6 +177,7 @@ def confirm(session: Session, *, actor: Actor, case: Case, plan: PlanVersion, no
         raise PolicyViolation("Set the tier first: a plan is confirmed for a child somebody has seen.")
     session.flush()  # the lines of a version drafted just now are read from the store
     _move(session, actor, plan, PlanStatus.CONFIRMED, None, now)
+    drop(plan, dropped)
     plan.confirmed_at, plan.confirmed_by = now, actor.account_id
     due = deadlines.due("T17", case.tier, now, china())
     plan.review_on = local_day(due)
@@ -211,6 +221,13 @@ def _end_former_lines(session: Session, actor: Actor, case: Case, plan: PlanVers
 REFERRAL_COMPONENT = "c-R01"
 
 
+def drop(plan: PlanVersion, components: Collection[str]) -> None:
+    """Measures that a person does not want in this version; they stay on it as dropped."""
+    for action in plan.actions:
+        if action.component in components and action.status is not ActionStatus.PARKED:
+            action.status = ActionStatus.DROPPED
+
+
 def require_confirmation(session: Session, *, actor: Actor, case: Case, tier: Tier, now: datetime) -> None:
     """The tier is set; the plan has to be confirmed (T10)."""
     if tier is Tier.ROUTINE:
@@ -251,9 +268,7 @@ def revise(
     )
     session.flush()
     if keep is not None:
-        for action in plan.actions:
-            if action.component not in keep and action.status is not ActionStatus.PARKED:
-                action.status = ActionStatus.DROPPED
+        drop(plan, {action.component for action in plan.actions} - keep)
     confirm(session, actor=actor, case=case, plan=plan, now=now)
     return plan
 

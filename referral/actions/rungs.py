@@ -37,11 +37,15 @@ def chain_of(kind: TaskKind, place: OrganisationKind, custody: Custody | None) -
     return "county" if kind is TaskKind.COUNTY_ASSESSMENT or place in _AREAS else "school"
 
 
+# Somebody may be in danger at this moment, and nobody has said "I take it" or "I know who it is".
+DANGER = frozenset({TaskKind.CRISIS_ACKNOWLEDGE, TaskKind.WORRY_NOW})
+
+
 def is_danger(kind: TaskKind, opened_at: datetime, due_at: datetime) -> bool:
-    """A crisis that nobody has taken; a hotline's call of level A or B."""
+    """A crisis that nobody has taken; a worry about nobody knows whom; a hotline's call of level A or B."""
     if kind is TaskKind.HANDOVER_ACKNOWLEDGE:
         return due_at - opened_at <= HANDOVER_OF_DANGER
-    return kind is TaskKind.CRISIS_ACKNOWLEDGE
+    return kind in DANGER
 
 
 @lru_cache(maxsize=4096)
@@ -53,7 +57,7 @@ def steps_of(
     What is due at once, or was late when it was asked for, has no share of its time to wait for: it steps by
     minutes, as danger does.
     """
-    if kind is TaskKind.CRISIS_ACKNOWLEDGE:
+    if kind in DANGER:
         return deadlines.minute_steps(chain, opened_at)
     if due_at <= opened_at:
         return (Step(due_at, ("owner", "backup"), None), *deadlines.minute_steps(chain, opened_at))

@@ -113,6 +113,8 @@ BY_EVENT = frozenset(
         TaskKind.CALL_SUPPORT,
         TaskKind.HANDOVER_ACKNOWLEDGE,
         TaskKind.HANDOVER_RESULT,
+        TaskKind.WORRY_NOW,
+        TaskKind.WORRY_MATCH,
     }
 )
 

@@ -6,11 +6,13 @@ outside work is left to the worker.
 
 * ``sheets``: one sheet and many, ``submit`` and ``submit_many``;
 * ``loop``: what a result or a sighting asks for, top to bottom;
+* ``talks``: the safety talk, a sheet that a case asks for;
 * ``sightings``: critical answers that ring before any sheet is stored;
 * ``workbooks``: ``stage``, ``commit`` and the pieces in which a workbook is written.
 """
 
 from referral.intake.sheets import UNREADABLE, Submitted, submit, submit_many
+from referral.intake.talks import hold_safety_talk
 from referral.intake.workbooks import WRITE_TOPIC, commit, stage, write_piece
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "WRITE_TOPIC",
     "Submitted",
     "commit",
+    "hold_safety_talk",
     "stage",
     "submit",
     "submit_many",

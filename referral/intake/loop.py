@@ -17,7 +17,7 @@ from referral.actions import cases, crises, notices, plans, referrals, releases,
 from referral.models.case import Case
 from referral.models.task import Task
 from referral.queries.facilities import ASKED, SENT, asked_this_week, sent_this_week
-from referral.queries.people import People, people_of
+from referral.queries.people import People, people_of, protected_people
 from referral.queries.plan_facts import plan_facts
 from referral.queries.plan_facts import read_ahead as plan_facts_ahead
 from referral.queries.shelves import (
@@ -30,7 +30,7 @@ from referral.queries.shelves import (
     RINGS,
 )
 from referral.queries.signals import Signal, of_result
-from referral.terms import TaskKind
+from referral.terms import Custody, TaskKind
 from risk_model import Level
 from screening.core.actor import Actor
 from screening.core.ahead import tell
@@ -41,6 +41,7 @@ from screening.models.administration import Administration, SheetValidity
 from screening.models.child import Child
 from screening.models.organisation import Organisation
 from screening.models.result import ResultStatus, ScreenResult
+from screening.queries.campaigns import district_of
 
 AT_ONCE = 500  # ids in one statement
 OPENS_A_LOOP = frozenset({Level.HIGH, Level.CRISIS_ITEM})
@@ -56,7 +57,7 @@ class Desk:
 
     def __init__(self, session: Session, *, child_ids: Iterable[UUID], now: datetime) -> None:
         self._session, self._now = session, now
-        self._known: dict[UUID, People] = {}
+        self._known: dict[tuple[UUID, Custody], People] = {}
         self._children: dict[UUID, Child] = {}
         self.retests: set[UUID] = set()
         ids = sorted(set(child_ids))
@@ -95,16 +96,19 @@ class Desk:
         """One of the children held."""
         return self._children[child_id]
 
-    def people(self, child: Child) -> People:
-        """Who answers at the child's organisation."""
-        organisation_id = child.organisation_id
-        if organisation_id not in self._known:
-            organisation = self._session.get_one(Organisation, organisation_id)
-            with self._session.no_autoflush:  # posts and duty do not wait here to be written
-                self._known[organisation_id] = people_of(
-                    self._session, organisation=organisation, now=self._now
+    def people(self, child: Child, custody: Custody = Custody.SCHOOL) -> People:
+        """Who answers at the child's organisation; for a protected case who answers at its county."""
+        key = (child.organisation_id, custody)
+        if key not in self._known:
+            session, now = self._session, self._now
+            organisation = session.get_one(Organisation, child.organisation_id)
+            with session.no_autoflush:  # posts and duty do not wait here to be written
+                self._known[key] = (
+                    protected_people(session, county=district_of(session, organisation), now=now)
+                    if custody is Custody.PROTECTED
+                    else people_of(session, organisation=organisation, now=now)
                 )
-        return self._known[organisation_id]
+        return self._known[key]
 
 
 def hold(session: Session, child_ids: Iterable[UUID]) -> Sequence[Child]:
@@ -123,6 +127,9 @@ def follow(
 ) -> None:
     """From one result to everything it asks for."""
     child = desk.child(result.child_id)
+    if administration.occasion_id is not None:
+        _follow_talk(session, actor, administration, result, desk, now)
+        return
     if result.history:
         _history(session, actor, child, desk, administration, result, now)
         return
@@ -142,9 +149,9 @@ def read_ahead(desk: Desk, done: Iterable[tuple[Administration, ScreenResult]]) 
     subjects: set[UUID] = set()
     for administration, result in done:
         subject = _retest_subject(administration)
-        if result.history:
+        if result.history and administration.campaign_id is not None:
             subjects.add(administration.campaign_id)
-        elif _waits_again(administration, result) or subject in desk.retests:
+        elif subject is not None and (_waits_again(administration, result) or subject in desk.retests):
             subjects.add(subject)
         signal = None if result.history else of_result(result)
         if signal is not None and signal.level is not Level.NONE:
@@ -154,8 +161,10 @@ def read_ahead(desk: Desk, done: Iterable[tuple[Administration, ScreenResult]]) 
     desk.read_ahead(asking, looping, subjects)
 
 
-def _retest_subject(administration: Administration) -> UUID:
-    return uuid5(administration.roster_entry_id, administration.instrument)
+def _retest_subject(administration: Administration) -> UUID | None:
+    """What a line to do a sheet again is about; a talk has no place on a roll and no such line."""
+    entry_id = administration.roster_entry_id
+    return None if entry_id is None else uuid5(entry_id, administration.instrument)
 
 
 def _waits_again(administration: Administration, result: ScreenResult) -> bool:
@@ -163,15 +172,38 @@ def _waits_again(administration: Administration, result: ScreenResult) -> bool:
     return result.status is ResultStatus.NOT_SCORED or administration.validity is not SheetValidity.VALID
 
 
+def _follow_talk(
+    session: Session,
+    actor: Actor,
+    administration: Administration,
+    result: ScreenResult,
+    desk: Desk,
+    now: datetime,
+) -> None:
+    """What was asked face to face: it is never history and never done again by a limit of its own; only what it says
+    about danger moves anything. Of a protected case nobody at the school hears (domain guide §5.2b)."""
+    child, signal = desk.child(result.child_id), of_result(result)
+    if signal is None or signal.level is Level.NONE:
+        return
+    custody = Custody.PROTECTED if administration.protected else Custody.SCHOOL
+    answer(session, actor, child, desk.people(child, custody), signal, now, custody)
+
+
 def answer(
-    session: Session, actor: Actor, child: Child, people: People, signal: Signal, now: datetime
+    session: Session,
+    actor: Actor,
+    child: Child,
+    people: People,
+    signal: Signal,
+    now: datetime,
+    custody: Custody = Custody.SCHOOL,
 ) -> None:
     """What a level asks for: nothing, a person's look, a safety talk, or the whole loop."""
     if signal.level in OPENS_A_LOOP:
-        _open_loop(session, actor, child, people, signal, now)
+        _open_loop(session, actor, child, people, signal, now, custody)
     elif signal.grade is Grade.C:
         case = cases.open_from_screening(
-            session, actor=actor, child=child, people=people, signal=signal, now=now
+            session, actor=actor, child=child, people=people, signal=signal, now=now, custody=custody
         )
         cases.require_talk(session, actor=actor, case=case, kind=TaskKind.SAFETY_TALK, case_word="C", now=now)
     elif signal.level is Level.ELEVATED:
@@ -181,10 +213,18 @@ def answer(
 
 
 def _open_loop(
-    session: Session, actor: Actor, child: Child, people: People, signal: Signal, now: datetime
+    session: Session,
+    actor: Actor,
+    child: Child,
+    people: People,
+    signal: Signal,
+    now: datetime,
+    custody: Custody = Custody.SCHOOL,
 ) -> None:
     """Case, crisis, draft plan, draft referral, and the note on order: nobody is waited for."""
-    case = cases.open_from_screening(session, actor=actor, child=child, people=people, signal=signal, now=now)
+    case = cases.open_from_screening(
+        session, actor=actor, child=child, people=people, signal=signal, now=now, custody=custody
+    )
     fault("case-opened")
     _call_a_person(session, actor, case, people, signal, now)
     facts = plan_facts(
@@ -210,7 +250,8 @@ def _open_loop(
         today = deadlines.due("T09", "B", now, china())
         _task(session, actor, TaskKind.PLAN_REVIEW, case.id, child, people, today, now, None, case)
         referrals.ask_update(session, actor=actor, case=case, now=now)
-    if draft.referral is not None:
+    # The note names the school as its sender: for a protected case the county writes to a clinic itself.
+    if draft.referral is not None and custody is Custody.SCHOOL:
         referral = referrals.draft_or_update(
             session, actor=actor, case=case, child=child, need=draft.referral, now=now
         )
@@ -239,7 +280,8 @@ def _call_a_person(
         cases.require_talk(
             session, actor=actor, case=case, kind=TaskKind.SAME_DAY_TALK, case_word="B", now=now
         )
-        task = tasks.find_open(session, kind=TaskKind.SAME_DAY_TALK, subject_id=case.child_id)
+        subject_id = cases.talk_subject(case)
+        task = tasks.find_open(session, kind=TaskKind.SAME_DAY_TALK, subject_id=subject_id)
         if task is not None:
             whom = [case.owner_id] if china().in_school_hours(now) else [*people.duty[:1], case.owner_id]
             notices.ring(session, task=task, step=0, whom=whom, urgent=True, now=now)
@@ -262,6 +304,8 @@ def _repeat(
 ) -> None:
     """Not scored or doubtful: to be done again (T27). A good sheet ends that wait."""
     subject = _retest_subject(administration)
+    if subject is None:
+        return
     if _waits_again(administration, result):
         due = deadlines.due("T27", None, now, china())
         _task(session, actor, TaskKind.RETEST, subject, child, desk.people(child), due, now, "T27")
@@ -283,6 +327,8 @@ def _history(
 ) -> None:
     """Sheets of long ago open nothing; together they are one owned list (decision 18)."""
     if result.level in (None, Level.NONE) and result.status is ResultStatus.SCORED:
+        return
+    if administration.campaign_id is None:
         return
     people = desk.people(child)
     tasks.require(
@@ -315,7 +361,7 @@ def _task(
         actor=actor,
         kind=kind,
         subject_id=subject_id,
-        organisation_id=child.organisation_id,
+        organisation_id=case.organisation_id if case else child.organisation_id,
         owner_id=case.owner_id if case else people.owner_id,
         backup_id=case.backup_id if case else people.backup_id,
         due_at=due,

@@ -22,14 +22,12 @@ from instruments import (
 from referral.intake.loop import Desk, follow, read_ahead
 from referral.intake.sightings import sight_keyed
 from screening import access
-from screening.access import May
 from screening.actions import administrations
-from screening.actions.administrations import Recorded, SheetIn
+from screening.actions.administrations import Occasion, Recorded, RescreenTask, SheetIn, may_record
 from screening.core.actor import Actor
 from screening.core.errors import DomainError, InvalidInput
 from screening.core.faults import fault
 from screening.models.administration import Mode
-from screening.models.campaign import RosterEntry
 from screening.models.result import ScreenResult
 
 UNREADABLE = "Some answers are not among those of the questionnaire. Nothing was stored; correct them and send the sheet again."
@@ -59,7 +57,7 @@ def submit(
     session: Session,
     *,
     actor: Actor,
-    occasion: RosterEntry,
+    occasion: Occasion,
     instrument: Instrument,
     answers: dict[str, object],
     administered_on: date,
@@ -74,11 +72,11 @@ def submit(
 
     ``exact``: only integers are answers, as JSON has to say them (requirement IO1); a form's "2" and "２" are two.
     """
-    access.check_may(actor, May.RECORD_SHEET)
+    access.check_may(actor, may_record(occasion))
     try:
         sheet = _read(instrument, answers, exact=exact)
     except AnswerErrors as wrong:
-        sight_keyed(session, actor, occasion, instrument, answers, administered_on, now)
+        _sight(session, actor, occasion, instrument, answers, administered_on, now)
         return Submitted(None, InvalidInput(UNREADABLE), wrong.errors, _worst(instrument, answers))
     if sheet.is_blank:
         raise InvalidInput("A wholly blank sheet is no sheet: mark the child absent instead.")
@@ -100,8 +98,22 @@ def submit(
         now=now,
     )
     if recorded.refused is not None:
-        sight_keyed(session, actor, occasion, instrument, answers, administered_on, now)
+        _sight(session, actor, occasion, instrument, answers, administered_on, now)
     return Submitted(recorded, recorded.refused, (), _worst(instrument, answers))
+
+
+def _sight(
+    session: Session,
+    actor: Actor,
+    occasion: Occasion,
+    instrument: Instrument,
+    answers: dict[str, object],
+    administered_on: date,
+    now: datetime,
+) -> None:
+    """What a refused sheet says about danger rings all the same; of a protected talk it rings nowhere at the school."""
+    if not (isinstance(occasion, RescreenTask) and occasion.protected):
+        sight_keyed(session, actor, occasion, instrument, answers, administered_on, now)
 
 
 def _worst(instrument: Instrument, answers: Mapping[str, object]) -> Grade | None:

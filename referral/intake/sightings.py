@@ -20,9 +20,9 @@ from referral.queries.signals import Signal
 from risk_model import Level
 from screening import policies
 from screening.actions import imports
+from screening.actions.administrations import Occasion
 from screening.core.actor import Actor
 from screening.core.clock import local_day
-from screening.models.campaign import RosterEntry
 from screening.models.import_batch import CriticalSighting
 from screening.queries.results import critical_answers_of, graded_sheets
 
@@ -30,7 +30,7 @@ from screening.queries.results import critical_answers_of, graded_sheets
 def sight_keyed(
     session: Session,
     actor: Actor,
-    occasion: RosterEntry,
+    occasion: Occasion,
     instrument: Instrument,
     answers: dict[str, object],
     administered_on: date,

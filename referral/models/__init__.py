@@ -1,5 +1,27 @@
 """Tables of the care side. Importing this package makes all of them known."""
 
-from referral.models import case, crisis, followup, hotline, notice, plan, referral, task
+from referral.models import (
+    case,
+    crisis,
+    followup,
+    form_draft,
+    hotline,
+    notice,
+    plan,
+    referral,
+    task,
+    worry,
+)
 
-__all__ = ["case", "crisis", "followup", "hotline", "notice", "plan", "referral", "task"]
+__all__ = [
+    "case",
+    "crisis",
+    "followup",
+    "form_draft",
+    "hotline",
+    "notice",
+    "plan",
+    "referral",
+    "task",
+    "worry",
+]

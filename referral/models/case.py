@@ -82,6 +82,25 @@ class TierChange(Base):
     reason = SealedOptional()
 
 
+class SafetyTalk(Base):
+    """安全面谈: the ASQ was asked face to face. The answers are a sheet; here stands how it was asked.
+
+    ``alone``: nobody else was in the room. ``remark``: what the child said about it, sealed.
+    """
+
+    __tablename__ = "safety_talk"
+
+    case_id: Mapped[UUID] = mapped_column(reference("care_case.id"), index=True)
+    child_id: Mapped[UUID] = mapped_column(reference("child.id"))
+    administration_id: Mapped[UUID] = mapped_column(reference("administration.id"), unique=True)
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+    recorded_by: Mapped[UUID] = mapped_column(reference("account.id"))
+    alone: Mapped[bool]
+    remark_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+    remark = SealedOptional()
+
+
 class Assessment(Base):
     """复评: a trained person has seen or phoned the child. ``record`` is form F4 as JSON, sealed."""
 

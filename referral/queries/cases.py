@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, false, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from referral.models.case import Assessment, Case
+from referral.models.case import Assessment, Case, SafetyTalk
 from referral.models.crisis import CrisisEpisode
 from referral.models.followup import FollowUp
 from referral.models.plan import PlanVersion
@@ -23,6 +23,7 @@ from screening.core.actor import Actor, Role
 from screening.core.audit import AuditEvent
 from screening.core.errors import NotFound
 from screening.models.child import Child
+from screening.models.result import ScreenResult
 
 # A protected case is outside every school's sight (domain guide §5.2b).
 _SEES_PROTECTED = frozenset({Role.COUNTY_CENTRE, Role.PROTECTION_CENTRE})
@@ -71,6 +72,15 @@ def get_case(session: Session, *, actor: Actor, case_id: UUID, now: datetime) ->
         child_id=case.child_id,
         subject_id=case.id,
     )
+    return case
+
+
+def case_in_sight(session: Session, *, actor: Actor, case_id: UUID) -> Case:
+    """The same for what shows nothing of it, such as an unsent form that is kept every few seconds."""
+    check_may(actor, May.READ_CASES)
+    case = session.scalars(cases_visible_to(actor).where(Case.id == case_id)).one_or_none()
+    if case is None:
+        raise NotFound
     return case
 
 
@@ -218,3 +228,24 @@ def get_plan(session: Session, *, case: Case, plan_id: UUID) -> PlanVersion:
     if row is None:
         raise NotFound
     return row
+
+
+def safety_talks_of(session: Session, *, case: Case) -> Sequence[tuple[SafetyTalk, ScreenResult]]:
+    """The safety talks of a case with what came of each, newest first."""
+    return [
+        (talk, result)
+        for talk, result in session.execute(
+            select(SafetyTalk, ScreenResult)
+            .join(ScreenResult, ScreenResult.administration_id == SafetyTalk.administration_id)
+            .where(SafetyTalk.case_id == case.id)
+            .order_by(SafetyTalk.recorded_at.desc())
+        )
+    ]
+
+
+def get_safety_talk(session: Session, *, case: Case, talk_id: UUID) -> tuple[SafetyTalk, ScreenResult]:
+    """One of them, or :class:`NotFound`."""
+    found = next((row for row in safety_talks_of(session, case=case) if row[0].id == talk_id), None)
+    if found is None:
+        raise NotFound
+    return found

@@ -144,6 +144,7 @@ def _lines(session: Session, child: Child) -> tuple[ScreeningLine, ...]:
         select(ScreenResult, Administration)
         .join(Administration, Administration.id == ScreenResult.administration_id)
         .where(ScreenResult.child_id == child.id, Administration.voided_at.is_(None))
+        .where(Administration.protected.is_(False))
         .order_by(Administration.administered_on.desc(), Administration.recorded_at.desc())
     )
     newest: dict[str, ScreeningLine] = {}

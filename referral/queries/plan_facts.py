@@ -17,7 +17,7 @@ from referral.models.plan import ComponentOffer
 from referral.planning import AreaFinding, PlanFacts, SheetScores, areas_from_scores, working_tier
 from referral.queries.shelves import ASSESSMENTS, living_referral
 from referral.queries.signals import worst_signal
-from referral.terms import Area, ContextFact, HarmAnswer, ReferralStatus, SafetyFact, Sign
+from referral.terms import Area, ContextFact, Custody, HarmAnswer, ReferralStatus, SafetyFact, Sign
 from risk_model import Level
 from screening.core.ahead import tell, told
 from screening.core.clock import age_on, local_day
@@ -46,9 +46,7 @@ def plan_facts(
     now: datetime,
 ) -> PlanFacts:
     """The facts behind the next draft. A tier set by a person stands; without one the working tier is assumed."""
-    results = newest_results(
-        told(session, ("results", child.id), lambda: results_of(session, child_id=child.id))
-    )
+    results = newest_results(_results(session, case, child))
     interview = _interview(session, case, results)
     referral = living_referral(session, case_id=case.id)
     return PlanFacts(
@@ -84,6 +82,13 @@ def current_facts(session: Session, *, case: Case, now: datetime) -> PlanFacts:
         probability=signal.probability if signal else None,
         now=now,
     )
+
+
+def _results(session: Session, case: Case, child: Child) -> Sequence[ScreenResult]:
+    """What the plan may know: a protected case has sheets of its own besides."""
+    if case.custody is Custody.PROTECTED:
+        return results_of(session, child_id=child.id, protected=True)
+    return told(session, ("results", child.id), lambda: results_of(session, child_id=child.id))
 
 
 def _interview(session: Session, case: Case, results: Sequence[ScreenResult]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from instruments import Grade, worst_grade
 from referral.models.case import Case
+from referral.terms import Custody
 from risk_model import Level, worst_level
 from screening.core.clock import local_day
 from screening.models.administration import SheetValidity
@@ -55,7 +56,7 @@ def worst_signal(session: Session, *, case: Case) -> Signal | None:
     since = local_day(case.opened_at) - HISTORY_AFTER
     signals = [
         of_result(result)
-        for result in results_of(session, child_id=case.child_id)
+        for result in results_of(session, child_id=case.child_id, protected=case.custody is Custody.PROTECTED)
         if not result.history and result.administration.administered_on >= since
     ]
     known = [signal for signal in signals if signal is not None]

@@ -23,9 +23,17 @@ from screening.models.child import Child
 from screening.models.import_batch import ImportBatch
 
 # Red strip first, then what somebody has to see or phone today, then the rest.
-URGENT = frozenset({TaskKind.CRISIS_ACKNOWLEDGE, TaskKind.CRISIS_STEP, TaskKind.SAME_DAY_TALK})
+URGENT = frozenset(
+    {TaskKind.CRISIS_ACKNOWLEDGE, TaskKind.WORRY_NOW, TaskKind.CRISIS_STEP, TaskKind.SAME_DAY_TALK}
+)
 TO_SEE = frozenset(
-    {TaskKind.SECOND_ASSESSMENT, TaskKind.SAFETY_TALK, TaskKind.COUNTY_ASSESSMENT, TaskKind.RETEST}
+    {
+        TaskKind.SECOND_ASSESSMENT,
+        TaskKind.SAFETY_TALK,
+        TaskKind.COUNTY_ASSESSMENT,
+        TaskKind.RETEST,
+        TaskKind.WORRY_MATCH,
+    }
 )
 WAITING = frozenset(
     {TaskKind.REFERRAL_ANSWER, TaskKind.APPOINTMENT, TaskKind.ATTENDANCE_CHECK, TaskKind.RETURN_NOTE}
@@ -56,7 +64,7 @@ def list_tasks(
     statement = tasks_visible_to(actor).where(Task.done_at.is_(None))
     if mine_only:
         # A backup sees a line only when its owner is late with it; danger that nobody has taken, at once.
-        untaken = Task.kind == TaskKind.CRISIS_ACKNOWLEDGE
+        untaken = Task.kind.in_([TaskKind.CRISIS_ACKNOWLEDGE, TaskKind.WORRY_NOW])
         statement = statement.where(or_(Task.owner_id == actor.account_id, Task.due_at <= now, untaken))
     rows = session.scalars(statement.order_by(Task.due_at, Task.id).limit(min(limit, 500))).all()
     lines = _lines(session, actor, rows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from instruments import AnswerSheet, Instrument, Scores, SheetConditions, score_many
@@ -30,10 +30,27 @@ from screening.results import SheetOnFile
 
 
 @dataclass(frozen=True, slots=True)
+class RescreenTask:
+    """A sheet that is asked for by itself, outside a campaign (decision 24). ``id`` is what asks for it: the case.
+
+    A person has the child in front of them for a reason of its own, so neither a campaign nor consent to screening
+    is asked for. ``protected``: no school reads the sheet or is told by it (domain guide §5.2b).
+    """
+
+    id: UUID
+    child_id: UUID
+    base_rate: float
+    protected: bool = False
+
+
+Occasion = RosterEntry | RescreenTask
+
+
+@dataclass(frozen=True, slots=True)
 class SheetIn:
     """One sheet as it comes in. ``source`` names it once and for all: sending it twice records it once."""
 
-    entry: RosterEntry
+    entry: Occasion
     instrument: Instrument
     sheet: AnswerSheet
     administered_on: date
@@ -60,7 +77,8 @@ def record_many(
     session: Session, *, actor: Actor, sheets: Sequence[SheetIn], now: datetime
 ) -> list[Recorded]:
     """Store sheets with their results, in order. One that is refused does not hold up the others."""
-    access.check_may(actor, access.May.RECORD_SHEET)
+    for sheet in sheets:
+        access.check_may(actor, may_record(sheet.entry))
     known = _Known.load(session, sheets)
     scores = _score_all(sheets)
     return [
@@ -81,13 +99,18 @@ def _score_all(sheets: Sequence[SheetIn]) -> list[Scores]:
     return [scores[place] for place in range(len(sheets))]
 
 
+def may_record(occasion: Occasion) -> access.May:
+    """What somebody needs to record a sheet: that of a campaign anybody who keys, that of a talk who assesses."""
+    return access.May.ASSESS if isinstance(occasion, RescreenTask) else access.May.RECORD_SHEET
+
+
 class _Known:
     """What the database already says about the children of a piece of work, read in four statements."""
 
     def __init__(self) -> None:
         self.sources: dict[str, tuple[Administration, ScreenResult]] = {}
-        self.taken: set[tuple[UUID, UUID, str, str, date]] = set()
-        self.earlier: dict[tuple[UUID, UUID], list[SheetOnFile]] = defaultdict(list)
+        self.taken: set[tuple[UUID, UUID | None, str, str, date]] = set()
+        self.earlier: dict[tuple[UUID, UUID | None], list[SheetOnFile]] = defaultdict(list)
         self.consents: dict[UUID, ConsentStatus | None] = {}
         self.sighted: set[tuple[UUID, str, str, date]] = set()
 
@@ -95,11 +118,16 @@ class _Known:
     def load(cls, session: Session, sheets: Sequence[SheetIn]) -> _Known:
         known = cls()
         children = {sheet.entry.child_id for sheet in sheets}
-        campaigns = {sheet.entry.campaign_id for sheet in sheets}
+        campaigns = {s.entry.campaign_id for s in sheets if isinstance(s.entry, RosterEntry)}
+        asked_by = {s.entry.id for s in sheets if isinstance(s.entry, RescreenTask)}
+        # One condition where there is only one kind: a file of a thousand rows asks for nothing else.
+        same: ColumnElement[bool] = Administration.campaign_id.in_(campaigns)
+        if asked_by:
+            same = or_(same, Administration.occasion_id.in_(asked_by))
         stored = session.execute(
             select(Administration, ScreenResult)
             .join(ScreenResult, ScreenResult.administration_id == Administration.id)
-            .where(Administration.child_id.in_(children), Administration.campaign_id.in_(campaigns))
+            .where(Administration.child_id.in_(children), same)
             .where(Administration.voided_at.is_(None))
             .order_by(Administration.recorded_at)
         )
@@ -122,7 +150,7 @@ class _Known:
         self.earlier[key].append(results.earlier_sheet(result, administration))
 
 
-def _day_key(a: Administration) -> tuple[UUID, UUID, str, str, date]:
+def _day_key(a: Administration) -> tuple[UUID, UUID | None, str, str, date]:
     return (a.child_id, a.campaign_id, a.instrument, a.informant, a.administered_on)
 
 
@@ -137,13 +165,18 @@ def _record(
     except DomainError as refused:
         return Recorded(sheet, refused=refused)
     administration = _administration(actor, sheet, now)
-    if _day_key(administration) in known.taken:
+    # A talk may be held twice a day; a sheet of a campaign is one a day.
+    if administration.campaign_id is not None and _day_key(administration) in known.taken:
         said = Conflict("A sheet of this questionnaire is already stored for this child and day.")
         return Recorded(sheet, refused=said)
     return _store(session, actor, sheet, scores, administration, known, now)
 
 
 def _check(sheet: SheetIn, known: _Known, now: datetime) -> None:
+    if isinstance(sheet.entry, RescreenTask):
+        policies.check_informant(sheet.informant, sheet.instrument.informants)
+        policies.check_day_of_sheet(sheet.administered_on, local_day(now))
+        return
     campaign = sheet.entry.campaign
     policies.check_accepts_sheets(campaign.status)
     policies.check_instrument_asked(sheet.instrument.code, campaign.instruments)
@@ -153,10 +186,13 @@ def _check(sheet: SheetIn, known: _Known, now: datetime) -> None:
 
 
 def _administration(actor: Actor, sheet: SheetIn, now: datetime) -> Administration:
+    entry, talk = sheet.entry, isinstance(sheet.entry, RescreenTask)
     return Administration(
-        child_id=sheet.entry.child_id,
-        campaign_id=sheet.entry.campaign_id,
-        roster_entry_id=sheet.entry.id,
+        child_id=entry.child_id,
+        campaign_id=None if isinstance(entry, RescreenTask) else entry.campaign_id,
+        roster_entry_id=None if talk else entry.id,
+        occasion_id=entry.id if talk else None,
+        protected=isinstance(entry, RescreenTask) and entry.protected,
         instrument=sheet.instrument.code,
         instrument_version=sheet.instrument.version,
         layout=sheet.sheet.layout,
@@ -184,10 +220,10 @@ def _store(
     result = results.compute(
         administration,
         scores,
-        known.earlier[sheet.entry.child_id, sheet.entry.campaign_id],
+        known.earlier[sheet.entry.child_id, administration.campaign_id] if administration.campaign_id else (),
         instrument=sheet.instrument,
         model=day_one(),
-        base_rate=sheet.entry.campaign.base_rate,
+        base_rate=_base_rate(sheet.entry),
         rules=LevelRules(),
         history=policies.is_history(sheet.administered_on, local_day(now)),
         now=now,
@@ -207,6 +243,10 @@ def _store(
     )
     known.add(administration, result)
     return Recorded(sheet, administration, result, scores, sighted=sighted)
+
+
+def _base_rate(occasion: Occasion) -> float:
+    return occasion.base_rate if isinstance(occasion, RescreenTask) else occasion.campaign.base_rate
 
 
 def _adopt(session: Session, administration: Administration, known: _Known) -> bool:

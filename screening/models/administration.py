@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from screening.core.db import Base
@@ -31,7 +31,9 @@ class SheetValidity(StrEnum):
 class Administration(Base):
     """``answers_sealed``: the packed int8 answers of ``instruments.AnswerSheet.packed``, sealed.
 
-    ``source`` makes recording safe to repeat: one key per (batch, sheet, row), or per keyed sheet.
+    ``source`` makes recording safe to repeat: one key per (batch, sheet, row), or per keyed sheet. A sheet belongs to
+    a line of a campaign's roll, or was asked for by itself (``occasion_id``: decision 24's ``RescreenTask``).
+    ``protected``: asked where somebody at the school may have harmed the child; no school reads it or is told by it.
     """
 
     __tablename__ = "administration"
@@ -49,11 +51,17 @@ class Administration(Base):
             sqlite_where=text("voided_at IS NULL"),
             postgresql_where=text("voided_at IS NULL"),
         ),
+        CheckConstraint(
+            "(roster_entry_id IS NULL) = (campaign_id IS NULL) AND (roster_entry_id IS NULL) <> (occasion_id IS NULL)",
+            "occasion",
+        ),
     )
 
     child_id: Mapped[UUID] = mapped_column(reference("child.id"), index=True)
-    campaign_id: Mapped[UUID] = mapped_column(reference("campaign.id"))
-    roster_entry_id: Mapped[UUID] = mapped_column(reference("roster_entry.id"), index=True)
+    campaign_id: Mapped[UUID | None] = mapped_column(reference("campaign.id"))
+    roster_entry_id: Mapped[UUID | None] = mapped_column(reference("roster_entry.id"), index=True)
+    occasion_id: Mapped[UUID | None]
+    protected: Mapped[bool] = mapped_column(default=False, server_default=false())
     instrument: Mapped[str] = mapped_column(String(20))
     instrument_version: Mapped[str] = mapped_column(String(40))
     layout: Mapped[str] = mapped_column(String(40))

@@ -43,7 +43,7 @@ class ScreenResult(Base):
 
     administration_id: Mapped[UUID] = mapped_column(reference("administration.id"), unique=True)
     child_id: Mapped[UUID] = mapped_column(reference("child.id"))
-    campaign_id: Mapped[UUID] = mapped_column(reference("campaign.id"))
+    campaign_id: Mapped[UUID | None] = mapped_column(reference("campaign.id"))
     status: Mapped[ResultStatus] = mapped_column(EnumText(ResultStatus))
     level: Mapped[Level | None] = mapped_column(EnumText(Level))
     grade: Mapped[Grade | None] = mapped_column(EnumText(Grade))

@@ -97,7 +97,8 @@ def recorded_sheets(session: Session, *, entries: Sequence[RosterEntry]) -> dict
     )
     found: dict[UUID, list[str]] = {}
     for entry_id, code in rows:
-        found.setdefault(entry_id, []).append(code)
+        if entry_id is not None:
+            found.setdefault(entry_id, []).append(code)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from instruments import AnswerSheet, CriticalAnswer, catalogue, critical_items, read_critical
@@ -22,12 +22,21 @@ from screening.models.child import Child
 from screening.models.result import ScreenResult
 
 
-def results_of(session: Session, *, child_id: UUID) -> Sequence[ScreenResult]:
-    """Every result of sheets that are not void, the newest sheet first. For decisions, not for pages."""
+def _unless_protected(protected: bool) -> ColumnElement[bool]:
+    """Talks of a protected case are seen from that case and from nowhere else."""
+    return true() if protected else Administration.protected.is_(False)
+
+
+def results_of(session: Session, *, child_id: UUID, protected: bool = False) -> Sequence[ScreenResult]:
+    """Every result of sheets that are not void, the newest sheet first. For decisions, not for pages.
+
+    ``protected``: with the talks that no school may know of.
+    """
     return session.scalars(
         select(ScreenResult)
         .join(Administration, Administration.id == ScreenResult.administration_id)
         .where(ScreenResult.child_id == child_id, Administration.voided_at.is_(None))
+        .where(_unless_protected(protected))
         .options(joinedload(ScreenResult.administration))
         .order_by(Administration.administered_on.desc(), Administration.recorded_at.desc())
     ).all()
@@ -40,6 +49,7 @@ def results_of_many(session: Session, *, child_ids: Sequence[UUID]) -> dict[UUID
         select(ScreenResult)
         .join(Administration, Administration.id == ScreenResult.administration_id)
         .where(ScreenResult.child_id.in_(child_ids), Administration.voided_at.is_(None))
+        .where(_unless_protected(False))
         .options(joinedload(ScreenResult.administration))
         .order_by(Administration.administered_on.desc(), Administration.recorded_at.desc())
     ):
@@ -47,7 +57,9 @@ def results_of_many(session: Session, *, child_ids: Sequence[UUID]) -> dict[UUID
     return found
 
 
-def list_results(session: Session, *, actor: Actor, child_id: UUID, now: datetime) -> Sequence[ScreenResult]:
+def list_results(
+    session: Session, *, actor: Actor, child_id: UUID, now: datetime, protected: bool = False
+) -> Sequence[ScreenResult]:
     """A child's course for a page; needs the right to read this child's scores, and the reading is recorded."""
     check_may(actor, May.READ_SCORES)
     child = session.scalars(children_visible_to(actor).where(Child.id == child_id)).one_or_none()
@@ -58,6 +70,7 @@ def list_results(session: Session, *, actor: Actor, child_id: UUID, now: datetim
         select(ScreenResult)
         .join(Administration, Administration.id == ScreenResult.administration_id)
         .where(ScreenResult.child_id == child.id, Administration.voided_at.is_(None))
+        .where(_unless_protected(protected))
         .options(joinedload(ScreenResult.administration))
         .order_by(Administration.administered_on.desc(), Administration.recorded_at.desc())
     ).all()
@@ -102,6 +115,7 @@ def graded_sheets(session: Session, *, child_ids: Sequence[UUID]) -> Sequence[Ad
         .where(
             Administration.child_id.in_(child_ids),
             Administration.voided_at.is_(None),
+            Administration.protected.is_(False),
             ScreenResult.grade.is_not(None),
         )
     ).all()

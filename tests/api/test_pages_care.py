@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from uuid import UUID
@@ -10,9 +11,11 @@ import pytest
 from sqlalchemy import func, select
 
 from referral.models.case import Assessment, Case
-from referral.models.followup import FollowUp
+from referral.models.followup import FollowUp, FollowUpStatusChange
+from referral.models.form_draft import FormDraft
 from referral.models.referral import Referral
-from referral.terms import FollowUpStatus, PlanStatus, ReferralStatus, TaskKind
+from referral.models.task import Task
+from referral.terms import ActionStatus, FollowUpStatus, PlanStatus, ReferralStatus, TaskKind
 from screening.core.actor import Role
 from tests.api.conftest import PASSWORD
 from tests.api.web import Browser, words
@@ -447,9 +450,10 @@ def test_a_follow_up_is_written_down_and_the_next_one_comes(at, county, pupil):
     conclude(at, county, pupil)
     browser, where = at("counsellor"), address(county, pupil)
     action = re.search(rf'action="({where}/follow-ups/[^"]+)"', browser.open(where).text)[1]
-    nothing = browser.send(action, seen=where, result="done", channel="phone", record="")
+    said = {"result": "done", "channel": "phone", "safety_asked": "yes", "answer": "no_thoughts"}
+    nothing = browser.send(action, seen=where, **said, record="")
     assert nothing.status_code == 422
-    done = browser.send(action, seen=where, result="done", channel="phone", record="睡眠好转,愿意继续")
+    done = browser.send(action, seen=where, **said, record="睡眠好转,愿意继续")
     assert done.status_code == 303
     with county.database.look() as session:
         assert [f.status for f in session.scalars(select(FollowUp).order_by(FollowUp.due_on))][:2] == [
@@ -457,6 +461,191 @@ def test_a_follow_up_is_written_down_and_the_next_one_comes(at, county, pupil):
             FollowUpStatus.DUE,
         ]
     assert action not in browser.open(where).text
+
+
+def contact(at, county, pupil, **changed):
+    """Write down the contact that is due."""
+    browser, where = at("counsellor"), address(county, pupil)
+    action = re.search(rf'action="({where}/follow-ups/[^"]+)"', browser.open(where).text)[1]
+    said = {"result": "done", "channel": "home_visit", "spoke_with": "carer", "safety_asked": "yes"}
+    said |= {"answer": "no_thoughts", "sleep": "4", "attendance_week": "3", "record": "好一些"}
+    return browser.send(action, seen=where, **{**said, **changed})
+
+
+def test_a_follow_up_begins_with_what_was_so_last_time_and_never_with_the_safety_answer(at, county, pupil):
+    conclude(at, county, pupil)
+    assert contact(at, county, pupil).status_code == 303
+    page = at("counsellor").open(address(county, pupil)).text
+    form = page[page.index("/follow-ups/") :]
+    for kept in (
+        'value="home_visit" selected',
+        'value="carer" selected',
+        '<option value="4" selected',
+        '<option value="3" selected',
+    ):
+        assert kept in form
+    assert "checked" not in form[form.index('name="safety_asked"') : form.index('name="not_asked_why"')]
+    assert "好一些" in page  # read by whoever follows up next, and not typed again
+    assert "好一些" not in form[form.index("<textarea") : form.index("</textarea>")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"record": ""}, "record"),
+        ({"safety_asked": None}, "safety_asked"),
+        ({"safety_asked": "no", "answer": None}, "not_asked_why"),
+        ({"answer": None}, "answer"),
+    ],
+)
+def test_a_follow_up_with_something_missing_keeps_what_was_typed(at, county, pupil, changed, field):
+    conclude(at, county, pupil)
+    answer = contact(at, county, pupil, carer_view="奶奶说吃得下了", **changed)
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in answer.text
+    assert "奶奶说吃得下了" in answer.text
+
+
+def test_thoughts_at_a_follow_up_lead_to_the_safety_talk(at, county, pupil):
+    conclude(at, county, pupil)
+    answer = contact(at, county, pupil, answer="thoughts")
+    assert answer.headers["location"].endswith("/safety-talk")
+    with county.database.look() as session:
+        assert TaskKind.SAFETY_TALK in county.tasks(session, pupil)
+
+
+def test_why_a_follow_up_could_not_be_held_is_sealed(at, county, pupil):
+    conclude(at, county, pupil)
+    assert contact(at, county, pupil, result="missed", record="全家去了外地").status_code == 303
+    with county.database.look() as session:
+        row = session.scalars(select(FollowUp).where(FollowUp.status == FollowUpStatus.MISSED)).one()
+        assert "全家去了外地" in row.record
+        assert not [each.reason for each in session.scalars(select(FollowUpStatusChange)) if each.reason]
+
+
+FULL = {
+    "rate_mood": "3",
+    "word_mood": "一个月没笑过",
+    "rate_attendance": "2",
+    "psychosis_signs": "no",
+    "substance": "yes",
+    "thoughts": "now",
+    "frequency": "每天晚上",
+    "s_plan": "no",
+    "s_means": "yes",
+    "intent": "3",
+    "s_self_injury": "yes",
+    "reasons_to_live": "妹妹",
+    "who_knows": "没有人",
+    "being_harmed": ["online"],
+    "being_harmed_words": "群里骂他",
+    "strengths": "会画画",
+    "function": "6",
+    "child_wish": "想换座位",
+    "teacher": "上课趴着",
+    "carer": "晚上不睡",
+    "agreement_with_screen": "higher",
+    "agreement_why": "当面说得更多",
+    "minutes": "35",
+}
+
+
+def test_the_whole_interview_is_kept_sealed_and_read_again(at, county, pupil):
+    assert conclude(at, county, pupil, **FULL).status_code == 303
+    with county.database.look() as session:
+        row = session.scalars(select(Assessment)).one()
+        record = json.loads(row.record)
+        assert record["ratings"] == {"mood": 3, "attendance": 2}
+        assert record["safety"] == {
+            "thoughts": "now", "frequency": "每天晚上", "plan": False, "means": True, "intent": 3,
+            "self_injury": True, "reasons_to_live": "妹妹", "who_knows": "没有人",
+        }  # fmt: skip
+        # What the block says counts for note and plan without a second tick.
+        assert set(record["found"]) == {"thoughts", "means", "self_injury"}
+        assert set(record["safety_facts"]) == {"means_at_hand", "recent_self_injury"}
+        assert "substance" in record["areas"]
+        assert "群里骂他".encode() not in row.record_sealed
+    seen = words(at("counsellor").open(address(county, pupil)).text)
+    for part in ("3 非常", "一个月没笑过", "妹妹", "群里骂他", "会画画", "当面说得更多"):
+        assert part in seen, part
+    assert "群里骂他" not in at("lead").open(address(county, pupil)).text
+
+
+def test_a_contact_written_down_by_another_program_is_shown_as_it_was_said(at, county, pupil):
+    conclude(at, county, pupil)
+    with county.database.begin() as session:
+        row = session.scalars(select(FollowUp).order_by(FollowUp.due_on)).first()
+        row.status, row.done_at, row.channel = FollowUpStatus.DONE, county.clock.now(), "phone"
+        row.record = json.dumps({"safety_asked": True, "answer": "他说没有", "summary": "还行"})
+    seen = words(at("counsellor").open(address(county, pupil)).text)
+    assert "他说没有" in seen
+    assert "还行" in seen
+
+
+def test_a_safety_block_and_a_tick_that_exclude_each_other_are_told(at, county, pupil):
+    answer = conclude(at, county, pupil, safety="none_found", thoughts="now", strengths="会画画")
+    assert answer.status_code == 422
+    assert 'id="safety-error"' in answer.text
+    assert "会画画" in answer.text
+    assert conclude(at, county, pupil, intent="11").status_code == 422
+
+
+def test_a_measure_without_its_tick_is_dropped_with_the_same_press(at, county, pupil):
+    browser, where = at("counsellor"), address(county, pupil)
+    offered = re.findall(r'name="offered" value="([^"]+)"', browser.open(where).text)
+    assert len(offered) >= 2
+    assert conclude(at, county, pupil, offered=offered, keep=offered[1:]).status_code == 303
+    with county.database.look() as session:
+        plan = county.plans(session, pupil)[-1]
+        assert plan.status is PlanStatus.CONFIRMED
+        assert [a.component for a in plan.actions if a.status is ActionStatus.DROPPED] == offered[:1]
+        assert not {
+            t.subject_id for t in session.scalars(select(Task).where(Task.kind == TaskKind.PLAN_ACTION))
+        } & {a.id for a in plan.actions if a.status is ActionStatus.DROPPED}
+
+
+# --- typed and not sent ------------------------------------------------------------------------------------
+
+
+def test_what_is_typed_is_kept_for_its_author_alone_and_is_back_after_the_session_has_run_out(
+    at, county, pupil, clock
+):
+    browser, where = at("counsellor"), address(county, pupil)
+    kept = browser.send(
+        f"{where}/drafts/talk", seen=where, reason="写到一半的话", rate_mood="2", draft="keep"
+    )
+    assert kept.status_code == 303
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.open(where).text)[1]
+    by_script = browser.client.post(
+        f"{where}/drafts/talk",
+        data={"reason": "写到一半的话,又加了一句", "rate_mood": "2"},
+        headers={"Sec-Fetch-Site": "same-origin", "X-CSRF-Token": token},
+    )
+    assert by_script.status_code == 204
+    with county.database.look() as session:
+        [draft] = session.scalars(select(FormDraft)).all()
+        assert "写到一半".encode() not in draft.fields_sealed
+    clock.forward(timedelta(hours=2))
+    assert browser.open(where).status_code == 401
+    again = later(at, "counsellor")
+    page = again.open(where).text
+    assert "写到一半的话,又加了一句</textarea>" in page
+    assert 'name="rate_mood" value="2" checked' in page
+    assert "还没提交" in page
+    assert "写到一半" not in later(at, "lead").open(where).text
+    assert "写到一半" not in later(at, "centre").open("/today").text
+    # Sent, it is a record and no longer a draft.
+    assert again.send(f"{where}/assessments", seen=where, **TALK).status_code == 303
+    assert count(county, FormDraft) == 0
+
+
+def test_a_draft_can_be_thrown_away_and_an_unknown_form_or_case_is_not_found(at, county, pupil):
+    browser, where = at("counsellor"), address(county, pupil)
+    browser.send(f"{where}/drafts/follow_up", seen=where, record="再想想", draft="keep")
+    assert browser.send(f"{where}/drafts/follow_up", seen=where, draft="drop").status_code == 303
+    assert count(county, FormDraft) == 0
+    assert browser.send(f"{where}/drafts/plan", seen=where, x="1").status_code == 404
+    assert browser.send(f"/cases/{pupil.id}/drafts/talk", seen=where, x="1").status_code == 404
 
 
 def test_nothing_goes_home_before_somebody_has_asked_who_hurts_the_child(at, county, pupil):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from html.parser import HTMLParser
 
 from starlette.testclient import TestClient
@@ -42,8 +43,9 @@ class Browser:
     def open(self, path: str):
         return self.client.get(path, headers={"Accept": "text/html"})
 
-    def send(self, path: str, seen: str | None = None, **fields):
-        """Send a form from the page at ``seen``; ``None`` leaves a field out."""
+    def send(self, path: str, seen: str | None = None, form: Mapping[str, object] | None = None, **fields):
+        """Send a form from the page at ``seen``; ``None`` leaves a field out. ``form``: fields whose names are ours."""
+        fields = {**fields, **(form or {})}
         token = re.search(r'name="csrf_token" value="([^"]+)"', self.open(seen or "/today").text)
         assert token, "no form of this session on the page"
         data = {"csrf_token": token[1], **{k: v for k, v in fields.items() if v is not None}}

@@ -390,10 +390,15 @@ Word = Annotated[str, Field(pattern=r"^(mood|anxiety|sleep|appetite|energy|atten
                             r"caregiver|study|attendance|net_use)$")]  # fmt: skip
 
 
+HarmedWhere = Annotated[str, Field(pattern=r"^(home|school|online)$")]
+Informant = Annotated[str, Field(pattern=r"^(teacher|carer)$")]
+
+
 class SafetyBlockIn(Body):
     """The safety questions of form F4, as the child answered them."""
 
     thoughts: Annotated[str, Field(pattern=r"^(never|past|now)$")]
+    frequency: Line | None = None
     plan: bool | None = None
     means: bool | None = None
     intent: Ten | None = None
@@ -410,11 +415,19 @@ class TalkRecordIn(Body):
     minutes: Annotated[int, Field(ge=0, le=600)] | None = None
     ratings: Annotated[dict[Word, Rating], Field(max_length=13)] = Field(default_factory=dict)
     words: Annotated[dict[Word, Line], Field(max_length=13)] = Field(default_factory=dict)
+    psychosis_signs: bool | None = None
+    substance: bool | None = None
     safety: SafetyBlockIn | None = None
+    harm_to_others: Line | None = None
+    being_harmed: Annotated[list[HarmedWhere], Field(max_length=3)] = Field(default_factory=list)
+    being_harmed_words: Line | None = None
     strengths: Line | None = None
     function: Ten | None = None
     child_wish: Line | None = None
+    informants: Annotated[dict[Informant, Line], Field(max_length=2)] = Field(default_factory=dict)
     agreement_with_screen: Annotated[str, Field(pattern=r"^(higher|same|lower)$")] | None = None
+    agreement_why: Line | None = None
+    next: Line | None = None
 
 
 class AssessmentIn(Body):
@@ -506,6 +519,8 @@ class FollowUpIn(Body):
     mood: Ten | None = None
     sleep: Ten | None = None
     function: Ten | None = None
+    attendance_week: Annotated[int, Field(ge=0, le=7)] | None = None
+    carer_view: Line | None = None
     words: Annotated[Note, Field(max_length=2000)] | None = None
 
     @model_validator(mode="after")

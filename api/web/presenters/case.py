@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from api.web.presenters import dates, plan, words
+from api.web.presenters import contact, dates, interview, plan, words
 from api.web.presenters.dates import TimeLeft
 from referral.actions.tasks import BY_EVENT
-from referral.models.case import Assessment, Case
+from referral.intake.talks import TalkResult, of_grade
+from referral.models.case import Assessment, Case, SafetyTalk
 from referral.models.crisis import CrisisEpisode
 from referral.models.followup import FollowUp
 from referral.models.task import Task
@@ -29,6 +30,7 @@ from screening.core.actor import Actor, Role
 from screening.core.clock import age_on
 from screening.core.i18n import translate
 from screening.models.child import Child
+from screening.models.result import ScreenResult
 
 # Who reads the clinical part of a return note, if the guardian agreed (field guide §1).
 READS_CLINICAL = frozenset({Role.COUNSELLOR, Role.COUNTY_CENTRE})
@@ -45,6 +47,8 @@ OWN_BUTTON = BY_EVENT | {
     TaskKind.CRISIS_STEP,
     TaskKind.CRISIS_STAND_DOWN,
 }
+# Talks about safety: the guided page asks.
+ASKED_BY_PAGE = frozenset({TaskKind.SAFETY_TALK, TaskKind.SAME_DAY_TALK})
 STEPS = (
     CrisisStep.CHILD_SAFE,
     CrisisStep.GUARDIAN_REACHED,
@@ -71,7 +75,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """One open line. ``what``: the measure, where it is one. ``tick``: may be decided here with a few words."""
+    """One open line. ``what``: the measure, where it is one. ``tick``: may be decided here with a few words.
+    ``talk``: it is a talk about safety, which has a page of its own."""
 
     id: UUID
     action: str
@@ -79,6 +84,19 @@ class TaskView:
     owner: str
     left: TimeLeft
     tick: bool
+    talk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyTalkView:
+    """One safety talk that was held: what came of it, in the words of what to do."""
+
+    id: UUID
+    held_at: datetime
+    who: str
+    result: str
+    alone: bool
+    remark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +107,7 @@ class Talk:
     who: str
     channel: str
     conclusion: str
+    lines: tuple[interview.Line, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,7 @@ class FollowUpView:
     template: str
     status: str
     due: bool
+    lines: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +224,17 @@ def tasks(
             owner=names.get(task.owner_id, ""),
             left=dates.time_left(task.due_at, now, locale),
             tick=task.kind not in OWN_BUTTON and actor.account_id in (task.owner_id, task.backup_id),
+            talk=task.kind in ASKED_BY_PAGE,
         )
         for task in sorted(file.tasks, key=lambda each: each.due_at)
         if task.kind is not TaskKind.NOTE_OVERDUE or task.due_at <= now
     ]
 
 
-def talks(assessments: Sequence[Assessment], names: Mapping[UUID, str], locale: str) -> list[Talk]:
-    """The second assessments, newest first."""
+def talks(
+    assessments: Sequence[Assessment], names: Mapping[UUID, str], locale: str, *, whole: bool
+) -> list[Talk]:
+    """The second assessments, newest first; with ``whole`` all that was written down."""
     return [
         Talk(
             held_at=row.held_at,
@@ -220,8 +243,31 @@ def talks(assessments: Sequence[Assessment], names: Mapping[UUID, str], locale: 
             conclusion=translate(locale, "screened out")
             if row.screened_out
             else words.word(row.tier, locale),
+            lines=tuple(interview.lines(row, locale)) if whole else (),
         )
         for row in assessments
+    ]
+
+
+def safety_talks(
+    rows: Sequence[tuple[SafetyTalk, ScreenResult]], names: Mapping[UUID, str], locale: str
+) -> list[SafetyTalkView]:
+    """The safety talks, newest first."""
+    said = {
+        TalkResult.ACUTE: translate(locale, "danger now"),
+        TalkResult.POSITIVE: translate(locale, "talk on the same day"),
+        TalkResult.NEGATIVE: translate(locale, "nothing that asked for steps"),
+    }
+    return [
+        SafetyTalkView(
+            id=talk.id,
+            held_at=talk.recorded_at,
+            who=names.get(talk.recorded_by, ""),
+            result=said[of_grade(result.grade)],
+            alone=talk.alone,
+            remark=talk.remark or "",
+        )
+        for talk, result in rows
     ]
 
 
@@ -234,6 +280,7 @@ def follow_ups(rows: Sequence[FollowUp], locale: str) -> list[FollowUpView]:
             template=words.word(FollowUpTemplate(row.template), locale),
             status=words.word(row.status, locale),
             due=row.status is FollowUpStatus.DUE,
+            lines=tuple(contact.lines(row, locale)),
         )
         for row in rows
     ]

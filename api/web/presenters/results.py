@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -186,7 +187,7 @@ def _score(result: ScreenResult, locale: str) -> str:
         return translate(locale, "not scored")
     value = total.get("value")
     if value is None:
-        return "—"
+        return _by_rule(result, locale)
     return (
         translate(locale, "{value} (carried up)", value=value)
         if total.get("status") == "prorated"
@@ -194,9 +195,21 @@ def _score(result: ScreenResult, locale: str) -> str:
     )
 
 
-def _reached(result: ScreenResult, locale: str) -> str:
-    if result.status is ResultStatus.NOT_SCORED:
+def _by_rule(result: ScreenResult, locale: str) -> str:
+    """The result of a sheet that adds nothing up, by the first word of its band: 急性阳性, without what to do."""
+    instrument = catalogue().get(result.administration.instrument)
+    value = result.scores.get(instrument.main_score, {}).get("value")
+    bands = instrument.band_set(instrument.main_score)
+    band = bands.find(value) if bands and isinstance(value, str) else None
+    if band is None:
         return "—"
+    return re.split("[:,]", band.en)[0] if locale == "en" else band.zh.split("：")[0]
+
+
+def _reached(result: ScreenResult, locale: str) -> str:
+    instrument = catalogue().get(result.administration.instrument)
+    if result.status is ResultStatus.NOT_SCORED or instrument.screens_at is None:
+        return ""
     if result.over_cutoff:
         return translate(locale, "cut-off reached")
     return translate(locale, "cut-off not reached")

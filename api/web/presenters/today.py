@@ -88,6 +88,7 @@ OF_A_CALL = OF_A_HANDOVER | {
     TaskKind.CALL_DEBRIEF,
     TaskKind.CALL_SUPPORT,
 }
+OF_A_WORRY = frozenset({TaskKind.WORRY_NOW, TaskKind.WORRY_MATCH})
 # Asked within the talk itself: not a second thing to do.
 WITHIN_THE_TALK = frozenset({TaskKind.GUARDIAN_HARM_QUESTION})
 # These lines are the machine's own until their limit has passed.
@@ -226,11 +227,13 @@ def where(line: TaskLine, actor: Actor) -> str:
 
 
 def _file_or_sheet(task: Task, actor: Actor) -> str | None:
-    """An uploaded file, a call or its handover, or the child's sheets where one is to be done again and no case
-    is open."""
+    """An uploaded file, a call or its handover, a worry, or the child's sheets where one is to be done again and no
+    case is open."""
     at_hotline = _of_a_call(task, actor)
     if at_hotline is not None:
         return at_hotline
+    if task.kind in OF_A_WORRY and may(actor, May.MATCH_WORRY):
+        return f"/worries/{task.subject_id}"
     if task.kind in OF_A_FILE and may(actor, May.IMPORT):
         return f"/imports/{task.subject_id}"
     if task.kind in OF_A_SHEET and task.child_id and task.case_id is None and may(actor, May.RECORD_SHEET):

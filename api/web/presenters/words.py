@@ -141,6 +141,7 @@ _FROM_REFERRAL = frozenset(
         TaskKind.GLYPH_MISSING,
     }
 )
+_FROM_WORRY = frozenset({TaskKind.WORRY_NOW, TaskKind.WORRY_MATCH})
 _FROM_FILE = frozenset(
     {
         TaskKind.BATCH_COMMIT,
@@ -175,6 +176,7 @@ def why(kind: TaskKind, locale: str) -> str:
         (_FROM_PLAN, translate(locale, "part of the plan")),
         (_FROM_REFERRAL, translate(locale, "part of the referral")),
         (_FROM_CALL, translate(locale, "a call to the 12355 line")),
+        (_FROM_WORRY, translate(locale, "somebody is worried; it is not yet clear about whom")),
         (_FROM_FILE, translate(locale, "an imported file")),
     )
     default = translate(locale, "a rule of the district asks for it")

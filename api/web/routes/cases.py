@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,16 +13,28 @@ from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import case as present
-from api.web.presenters import dates, plan, referral, results, words
-from referral.actions import cases, followups
+from api.web.presenters import contact as of_contact
+from api.web.presenters import dates, interview, plan, referral, results, words
+from api.web.presenters import worries as of_worries
+from referral.actions import cases, contacts, followups, form_drafts
 from referral.actions.referral_steps import answers_by_telephone
 from referral.actions.reroutes import REROUTABLE
 from referral.disclosure import LIMITS, SafetySign
 from referral.models.case import Case
 from referral.models.referral import Referral
-from referral.queries.cases import CaseFile, case_file, get_case, get_follow_up, list_cases
+from referral.queries.cases import (
+    CaseFile,
+    case_file,
+    case_in_sight,
+    get_case,
+    get_follow_up,
+    list_cases,
+    safety_talks_of,
+)
+from referral.queries.worries import worries_of
 from referral.terms import (
     Area,
+    Custody,
     FollowUpChannel,
     HarmAnswer,
     HelpWanted,
@@ -39,7 +50,7 @@ from referral.terms import (
 from screening.access import May, may_about
 from screening.core.actor import Actor
 from screening.core.clock import local_day
-from screening.core.errors import DomainError
+from screening.core.errors import DomainError, NotFound
 from screening.models.consent import ConsentStatus, Purpose
 from screening.queries.accounts import duty_phone, names_of
 from screening.queries.campaigns import current_consent
@@ -87,13 +98,25 @@ def page(
     now: datetime,
     *,
     form: Form | None = None,
+    contact: Form | None = None,
     refused: DomainError | None = None,
 ) -> Response:
-    """The page of a case; with ``form`` again after a refusal, everything typed still there."""
+    """The page of a case; with ``form`` (the talk) or ``contact`` (a follow-up) again after a refusal, everything
+    typed still there. What its author has typed earlier and not sent stands in the forms as well."""
     locale, child, file = page_locale(request), case.child, case_file(session, case=case)
-    names = names_of(session, present.people_in(file))
+    talk_form, talk_draft = _draft(session, actor, case, form_drafts.TALK, form)
+    contact_form, contact_draft = _draft(session, actor, case, form_drafts.FOLLOW_UP, contact)
+    if contact_form is None:
+        contact_form = of_contact.defaults(file.follow_ups)
+    talk_form = talk_form or Form()
+    safety = safety_talks_of(session, case=case)
+    names = names_of(session, present.people_in(file) | {talk.recorded_by for talk, _ in safety})
     reads_scores = may_about(actor, May.READ_SCORES, case.organisation_id)
-    found = list_results(session, actor=actor, child_id=child.id, now=now) if reads_scores else []
+    found = (
+        list_results(session, actor=actor, child_id=child.id, now=now, protected=_is_protected(case))
+        if reads_scores
+        else []
+    )
     reading = results.read(found, case.worst_level, locale)
     referral_view = _referral(file, actor, names, now, locale)
     consent = current_consent(session, child_id=child.id, purpose=Purpose.SHARE_FACILITY)
@@ -101,15 +124,19 @@ def page(
         request,
         "cases/case.html",
         session=session,
-        status=200 if refused is None and not (form and form.errors) else 422,
+        status=422 if refused is not None or any(each and each.errors for each in (form, contact)) else 200,
         case=case,
         who=present.person(case, child, local_day(now), locale),
         names=names,
         level=words.level(case.worst_level, None, locale),
+        worries=[of_worries.view(each, locale) for each in worries_of(session, case_id=case.id)],
         reading=reading,
         reads_scores=reads_scores,
         seen=bool(file.assessments),
-        talks=present.talks(file.assessments, names, locale),
+        talks=present.talks(
+            file.assessments, names, locale, whole=may_about(actor, May.ASSESS, case.organisation_id)
+        ),
+        safety_talks=present.safety_talks(safety, names, locale),
         plan=plan.view(file.plan, locale),
         plans=len(file.plans),
         referral=referral_view,
@@ -126,10 +153,19 @@ def page(
         crisis=present.crisis(file.crisis, names, locale),
         duty=duty_phone(session, organisation=organisation_of(session, case.organisation_id), at=now),
         follow_ups=present.follow_ups(file.follow_ups, locale),
+        contact=contact_form,
+        contact_sent=contact is not None or contact_draft is not None,
+        contact_labels=of_contact.labels(locale),
+        measures=of_contact.measures(file.plan, locale),
+        rated=interview.rated(locale),
+        rating_words=interview.rating_words(locale),
+        f4=interview.labels(locale),
+        f4_limits=interview.LIMITS,
+        drafts={form_drafts.TALK: talk_draft, form_drafts.FOLLOW_UP: contact_draft},
         tasks=present.tasks(file, actor, names, now, locale),
         countdown=present.countdown(file.tasks, now, locale),
         buttons=_buttons(file, actor),
-        form=form or Form(),
+        form=talk_form,
         refused=refused,
         now_input=dates.for_input(now),
         today=local_day(now).isoformat(),
@@ -139,6 +175,21 @@ def page(
         choices=CHOICES,
         tier_waits=_tier_waits(case),
     )
+
+
+def _draft(
+    session: Session, actor: Actor, case: Case, name: str, sent: Form | None
+) -> tuple[Form | None, datetime | None]:
+    """The form as it came back, else as its author left it unsent, and since when."""
+    if sent is not None:
+        return sent, None
+    draft = form_drafts.find(session, actor=actor, case=case, form=name)
+    return (Form(form_drafts.fields_of(draft)), draft.saved_at) if draft is not None else (None, None)
+
+
+def _is_protected(case: Case) -> bool:
+    """The county's own: what was asked there is seen there."""
+    return case.custody is Custody.PROTECTED
 
 
 CHOICES: dict[str, list[Any]] = {
@@ -151,6 +202,15 @@ CHOICES: dict[str, list[Any]] = {
     "help": list(HelpWanted),
     "tier": list(Tier),
     "refusal": list(RefusalReason),
+    "thoughts": list(interview.Thoughts),
+    "agreement": list(interview.Agreement),
+    "harm_place": list(interview.HarmPlace),
+    "yes_no": list(interview.YesNo),
+    "spoke_with": list(of_contact.SpokeWith),
+    "answer": list(of_contact.Answer),
+    "progress": list(of_contact.Progress),
+    "medicine": list(of_contact.Medicine),
+    "tier_suggest": list(of_contact.TierSuggestion),
     "urgency": [Urgency.ROUTINE, Urgency.URGENT, Urgency.EMERGENCY],
 }
 
@@ -229,25 +289,62 @@ def sign_tier(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: Cl
 def record_follow_up(
     case_id: UUID,
     follow_up_id: UUID,
+    request: Request,
     form: FormDep,
     session: SessionDep,
     actor: PageActorDep,
     clock: ClockDep,
 ) -> Response:
-    """The contact was made, or could not be made and why."""
+    """The contact was made (F8), or could not be made and why. Thoughts of not living lead to the safety talk."""
     now = clock.now()
     case = get_case(session, actor=actor, case_id=case_id, now=now)
     row = get_follow_up(session, case=case, follow_up_id=follow_up_id)
-    text = form.text("record", limit=1000, needed=True)
-    if form.raw("result") == "missed":
-        form.check()
+    missed = form.raw("result") == "missed"
+    text = form.text("record", limit=of_contact.LONGEST, needed=True)
+    record = {} if missed else of_contact.read(form, case_file(session, case=case).plan)
+    channel = None if missed else form.choice("channel", FollowUpChannel, needed=True)
+    if form.errors or form.by_enter():
+        return page(request, session, actor, case, now, contact=form, refused=form.by_enter())
+    thoughts = record.get("answer") in (of_contact.Answer.THOUGHTS, of_contact.Answer.REFUSED)
+    if channel is None:
         followups.miss(session, actor=actor, case=case, follow_up=row, reason=text, now=now)
-        return go(f"/cases/{case.id}#follow-ups")
-    channel = form.choice("channel", FollowUpChannel, needed=True)
-    form.check()
-    if channel is not None:
-        record = json.dumps({"summary": text}, ensure_ascii=False)
-        followups.complete(
-            session, actor=actor, case=case, follow_up=row, channel=channel, record=record, now=now
+    else:
+        contacts.complete(
+            session,
+            actor=actor,
+            case=case,
+            follow_up=row,
+            channel=channel,
+            record=record,
+            thoughts=thoughts,
+            now=now,
         )
-    return go(f"/cases/{case.id}#follow-ups")
+    form_drafts.drop(session, actor=actor, case=case, form=form_drafts.FOLLOW_UP)
+    asks = thoughts and may_about(actor, May.ASSESS, case.organisation_id)
+    return go(f"/cases/{case.id}/safety-talk" if asks else f"/cases/{case.id}#follow-ups")
+
+
+# --- what is typed and not sent ----------------------------------------------------------------------------
+
+
+@router.post("/{case_id}/drafts/{form_name}", dependencies=[needs(May.ASSESS, May.FOLLOW_UP)])
+def keep_draft(
+    case_id: UUID,
+    form_name: str,
+    request: Request,
+    form: FormDep,
+    session: SessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
+) -> Response:
+    """Keep what stands in a form now, or throw it away. A script asks every few seconds and is answered 204."""
+    case = case_in_sight(session, actor=actor, case_id=case_id)
+    if form_name not in form_drafts.FORMS:
+        raise NotFound
+    if form.raw("draft") == "drop":
+        form_drafts.drop(session, actor=actor, case=case, form=form_name)
+    else:
+        form_drafts.save(session, actor=actor, case=case, form=form_name, fields=form.sent, now=clock.now())
+    if request.headers.get("x-csrf-token") is not None:
+        return Response(status_code=204)
+    return go(f"/cases/{case.id}#{'talk' if form_name == form_drafts.TALK else 'follow-ups'}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Response
 from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
-from api.web.forms import FormDep
+from api.web.forms import Form, FormDep
 from api.web.pages import go
 from referral.actions import plans
 from referral.models.case import Case
@@ -28,15 +28,23 @@ router = APIRouter(
 
 
 @router.post("/confirm")
-def confirm(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
-    """A person confirms a draft that came after the tier was set."""
+def confirm(
+    case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """A person confirms a draft that came after the tier was set; what is not ticked is dropped."""
     now = clock.now()
     case = get_case(session, actor=actor, case_id=case_id, now=now)
     current = plans.current(session, case=case)
     if current is None:
         raise NotFound
-    plans.confirm(session, actor=actor, case=case, plan=current, now=now)
+    dropped = unticked(form)
+    plans.confirm(session, actor=actor, case=case, plan=current, now=now, dropped=dropped)
     return go(f"/cases/{case.id}#plan")
+
+
+def unticked(form: Form) -> frozenset[str]:
+    """Measures that were offered with a tick and came back without it."""
+    return frozenset(form.sent.get("offered", ())) - frozenset(form.sent.get("keep", ()))
 
 
 @router.post("/review")

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
 from api.web.forms import Form, FormDep
 from api.web.pages import go
+from api.web.presenters import interview
 from api.web.presenters.referral import BEFORE
 from api.web.routes.cases import page
-from referral.actions import assessments, referrals
+from api.web.routes.plans import unticked
+from referral.actions import assessments, form_drafts, referrals
 from referral.actions.assessments import AssessmentIn
 from referral.disclosure import LIMITS, SafetySign, Severity, check_text
 from referral.models.case import Case
@@ -51,8 +53,8 @@ def conclude(
     talk = read_talk(form, _own_name(session, actor), now)
     if _goes_on_a_note(session, case, talk):
         _require_note(form, talk)
-    if form.errors:
-        return page(request, session, actor, case, now, form=form)
+    if form.errors or form.by_enter():
+        return page(request, session, actor, case, now, form=form, refused=form.by_enter())
     try:
         with session.begin_nested():  # a refusal takes back the press, not what was typed
             if form.has("guardian_agreed"):
@@ -61,6 +63,7 @@ def conclude(
     except (PolicyViolation, InvalidInput) as refused:
         case = get_case(session, actor=actor, case_id=case_id, now=now)
         return page(request, session, actor, case, now, form=form, refused=refused)
+    form_drafts.drop(session, actor=actor, case=case, form=form_drafts.TALK)
     return go(f"/cases/{case.id}")
 
 
@@ -69,9 +72,11 @@ def _own_name(session: Session, actor: Actor) -> str:
 
 
 def read_talk(form: Form, asked_by: str, now: datetime) -> AssessmentIn:
-    """The form F4 as far as the loop needs it. What is missing or wrong stands in ``form.errors``."""
+    """The form F4. What is missing or wrong stands in ``form.errors``."""
     held_at = form.instant("held_at", needed=True) or now
-    signs = form.choices("safety", SafetySign)
+    record, ticked = interview.read(form), form.choices("safety", SafetySign)
+    # What the safety block says need not be ticked a second time.
+    signs = tuple(dict.fromkeys([*ticked, *interview.signs_of(record)]))
     out = form.raw("tier") == SCREENED_OUT
     if SafetySign.NONE_FOUND in signs and len(signs) > 1:
         form.conflict("safety")
@@ -84,14 +89,15 @@ def read_talk(form: Form, asked_by: str, now: datetime) -> AssessmentIn:
         reason=form.text("reason", limit=400, needed=True),
         concern=form.number("concern", 0, 3, needed=True),
         harm_answer=form.choice("harm_answer", HarmAnswer, needed=True),
-        areas=form.choices("areas", Area),
+        areas=tuple(dict.fromkeys([*form.choices("areas", Area), *interview.areas_of(record)])),
         signs=form.choices("signs", Sign),
         safety_facts=(*_facts_of(signs), *form.choices("safety_facts", SafetyFact)),
-        record={"safety": [sign.value for sign in signs]},
+        record={**record, "found": [sign.value for sign in signs]},
         words=_note_words(form, signs, asked_by, held_at),
         send=form.has("send"),
         emergency=form.has("emergency"),
         escort=form.text("escort", limit=LIMITS["name"]) or None,
+        dropped=unticked(form),
     )
 
 

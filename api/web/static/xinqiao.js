@@ -123,6 +123,34 @@
     told = Date.now();
     fetch("/today/here").catch(() => undefined);
   });
+  // --- a long form keeps itself on the server, sealed, a few seconds after the last key; nothing stays on this machine
+  for (const form of document.querySelectorAll("form[data-draft]")) {
+    const state = form.querySelector("[data-draft-state]");
+    let waiting = 0, going = null;
+    const keep = async (leaving) => {
+      clearTimeout(waiting);
+      waiting = 0;
+      going?.abort();
+      going = new AbortController();
+      const fields = new URLSearchParams(new FormData(form));
+      const token = fields.get("csrf_token");
+      fields.delete("csrf_token");
+      try {
+        const answer = await fetch(form.dataset.draft, {
+          method: "POST", body: fields, headers: { "X-CSRF-Token": token }, keepalive: leaving,
+          signal: going.signal, redirect: "manual",
+        });
+        const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+        state.textContent = answer.status === 204 ? say(state.dataset.kept, { time }) : state.dataset.lost;
+      } catch (error) {
+        if (error.name !== "AbortError") state.textContent = state.dataset.lost;
+      }
+    };
+    form.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(keep, 3000, false); });
+    form.addEventListener("submit", () => { clearTimeout(waiting); waiting = 0; going?.abort(); });
+    addEventListener("pagehide", () => { if (waiting) keep(true); });
+  }
+
   // --- one press, one request ---------------------------------------------------------------------------------
   document.addEventListener("submit", (event) => {
     if (event.target.dataset.sent) { event.preventDefault(); return; }
