@@ -64,6 +64,7 @@ def create_app(
     app.state.clock = clock
     app.state.gatekeeper = gatekeeper
     app.state.worker = worker
+    app.state.running = set()  # presses of programs at work in this process
     app.state.error_page = web.error_page
     for kind in errors.HANDLED:
         app.add_exception_handler(kind, errors.handle)

@@ -78,6 +78,19 @@ class CrossSite(DomainError):
         super().__init__(message, **params)
 
 
+class PressedAlready(PolicyViolation):
+    """A form was sent before, with something else in it."""
+
+    code = "pressed-already"
+
+    def __init__(
+        self,
+        message: str = "This form was stored when you first pressed the button. What was changed after that was not stored.",
+        **params: object,
+    ) -> None:
+        super().__init__(message, **params)
+
+
 class VersionMissing(DomainError):
     """A change without ``If-Match``."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from api.deps import ActorDep, ClockDep, IdempotencyDep, LocaleDep, SessionDep, json_router, needs
+from api.deps import ActorDep, ClockDep, LocaleDep, SessionDep, json_router, needs
 from api.v1.schemas.campaigns import (
     CampaignIn,
     CampaignOut,
@@ -32,13 +32,8 @@ def list_campaigns(session: SessionDep, actor: ActorDep) -> list[CampaignOut]:
 
 
 @router.post("/campaigns", status_code=201, dependencies=[needs(May.RUN_CAMPAIGN)])
-def plan_campaign(
-    body: CampaignIn, session: SessionDep, actor: ActorDep, clock: ClockDep, repeatable: IdempotencyDep
-) -> CampaignOut:
+def plan_campaign(body: CampaignIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> CampaignOut:
     """A draft campaign of one school."""
-    again = repeatable.find(session)
-    if again is not None:
-        return CampaignOut.of(campaigns.get_campaign(session, actor=actor, campaign_id=again))
     organisation = get_organisation(session, actor=actor, organisation_id=body.organisation_id)
     campaign = actions.plan(
         session,
@@ -51,7 +46,6 @@ def plan_campaign(
         closes_on=body.closes_on,
         now=clock.now(),
     )
-    repeatable.remember(session, subject_id=campaign.id, now=clock.now())
     return CampaignOut.of(campaign)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Query
 from sqlalchemy.orm import Session
 
-from api.deps import ActorDep, ClockDep, IdempotencyDep, LocaleDep, SessionDep, json_router, needs
+from api.deps import ActorDep, ClockDep, LocaleDep, SessionDep, json_router, needs
 from api.v1.schemas.cases import (
     AssessmentIn,
     CaseFileOut,
@@ -93,14 +93,10 @@ def record_assessment(
     session: SessionDep,
     actor: ActorDep,
     clock: ClockDep,
-    repeatable: IdempotencyDep,
 ) -> ConcludedOut:
     """复评. One press at its end sets the tier, confirms the plan and, with ``send``, lets the referral leave."""
     case = cases.get_case(session, actor=actor, case_id=case_id, now=clock.now())
     check_may_about(actor, May.ASSESS, case.organisation_id)
-    again = repeatable.find(session)
-    if again is not None:
-        return ConcludedOut.again(cases.case_file(session, case=case), again)
     concluded = assessments.conclude(
         session,
         actor=actor,
@@ -109,7 +105,6 @@ def record_assessment(
         assessment=body.talk(by=_name(session, actor), today=clock.today()),
         now=clock.now(),
     )
-    repeatable.remember(session, subject_id=concluded.assessment.id, now=clock.now())
     return ConcludedOut.of(concluded)
 
 

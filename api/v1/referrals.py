@@ -12,7 +12,6 @@ from api.deps import (
     ActorDep,
     ClockDep,
     CrisisSessionDep,
-    IdempotencyDep,
     LocaleDep,
     SessionDep,
     json_router,
@@ -264,20 +263,17 @@ def write_return_note(
     session: SessionDep,
     actor: ActorDep,
     clock: ClockDep,
-    repeatable: IdempotencyDep,
 ) -> Shown:
     """回转单. It lands on the counsellor's list and makes a review of the plan due."""
     referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
-    if repeatable.find(session) is None:
-        note = return_notes.write(
-            session,
-            actor=actor,
-            case=case_of(session, referral=referral),
-            referral=referral,
-            note=body.note(),
-            now=clock.now(),
-        )
-        repeatable.remember(session, subject_id=note.id, now=clock.now())
+    return_notes.write(
+        session,
+        actor=actor,
+        case=case_of(session, referral=referral),
+        referral=referral,
+        note=body.note(),
+        now=clock.now(),
+    )
     return _shown(session, actor, referral)
 
 

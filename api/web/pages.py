@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from api import once
 from api.auth.gatekeeper import SignedIn
 from api.deps import csp_nonce, form_token
 from api.errors import TITLES, Problem
@@ -87,6 +88,7 @@ def render(
             other_locale=next(each for each in LOCALES if each != locale),
             nonce=csp_nonce(request),
             csrf=form_token(request) if signed_in is not None else None,
+            once=once.new_token,
             here=_here(request),
             me=_name(session, signed_in),
             signed_in=signed_in is not None,

@@ -16,7 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from api import errors
 from api.auth.guessing import TooMany
-from api.deps import FRESH, IdempotencyDep, IfMatchDep, SessionDep, check_version, json_router
+from api.deps import FRESH, IfMatchDep, SessionDep, check_version, json_router
 from api.errors import problem_of
 from api.v1.schemas.common import Body, Day, Id, Instant, OneOf
 from screening.core.actor import Role
@@ -92,12 +92,8 @@ def trial(app):
         check_version(expected, 7)
 
     @router.post("/once")
-    def once(session: SessionDep, repeatable: IdempotencyDep, body: Sample) -> dict[str, str]:
-        known = repeatable.find(session)
-        if known is None:
-            known = uuid4()
-            repeatable.remember(session, subject_id=known, now=app.state.clock.now())
-        return {"id": str(known)}
+    def once(session: SessionDep, body: Sample) -> dict[str, str]:
+        return {"id": str(uuid4())}
 
     app.include_router(router)
     return app

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import campaigns as present
@@ -25,7 +25,7 @@ from screening.queries.campaigns import (
 )
 from screening.queries.rosters import last_entry_of, list_class, list_classes
 
-router = APIRouter(prefix="/campaigns", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/campaigns", dependencies=[Depends(get_page_actor)])
 
 
 @router.get("", dependencies=[needs(May.READ_CAMPAIGNS)])

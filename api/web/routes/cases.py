@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import case as present
@@ -44,7 +44,7 @@ from screening.queries.campaigns import current_consent
 from screening.queries.children import organisation_of
 from screening.queries.results import list_results
 
-router = APIRouter(prefix="/cases", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/cases", dependencies=[Depends(get_page_actor)])
 
 PAGE_SIZE = 200
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs
+from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs, page_router
 from api.web.forms import FormDep
 from api.web.pages import go
 from referral.actions import crises
@@ -19,9 +19,8 @@ from referral.terms import CrisisStep, StepResult
 from screening.access import May
 from screening.core.actor import Actor
 
-router = APIRouter(
+router = page_router(
     prefix="/crises/{case_id}/{episode_id}",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.HANDLE_CRISIS)],
 )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import FormDep
 from api.web.pages import go
 from referral.actions import plans
@@ -20,9 +20,8 @@ from referral.queries.signals import worst_signal
 from screening.access import May
 from screening.core.errors import NotFound
 
-router = APIRouter(
+router = page_router(
     prefix="/cases/{case_id}/plan",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.CONFIRM_PLAN)],
 )
 

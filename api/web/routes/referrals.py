@@ -6,10 +6,10 @@ import json
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, CrisisSessionDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, CrisisSessionDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import dates
@@ -25,7 +25,7 @@ from screening.core.clock import local_day
 from screening.core.errors import DomainError, InvalidInput, PolicyViolation
 from screening.queries.accounts import names_of
 
-router = APIRouter(prefix="/referrals", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/referrals", dependencies=[Depends(get_page_actor)])
 
 READS, ANSWERS = needs(May.READ_REFERRALS), needs(May.ANSWER_REFERRAL)
 PDF = "application/pdf"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import FormDep
 from api.web.pages import go
 from api.web.routes.talks import record_agreement
@@ -22,9 +22,8 @@ from screening.access import May
 from screening.core.actor import Actor
 from screening.core.errors import InvalidInput, NotFound, PolicyViolation
 
-router = APIRouter(
+router = page_router(
     prefix="/cases/{case_id}/referral",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.SEND_REFERRAL, May.READ_RETURN_NOTE)],
 )
 SENDER = needs(May.SEND_REFERRAL)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import Form, FormDep
 from api.web.pages import go
 from api.web.presenters.referral import BEFORE
@@ -28,7 +28,7 @@ from screening.models.account import Account
 from screening.models.child import Child
 from screening.models.consent import ConsentStatus, Purpose
 
-router = APIRouter(prefix="/cases", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/cases", dependencies=[Depends(get_page_actor)])
 
 # The version of the text, where a person has told the guardian and no printed form was used.
 TOLD_BY_A_PERSON = "talk"
