@@ -394,7 +394,9 @@ def compose(settings: Settings, database: Database, clock: Clock, *, more: Seque
         printer=Printer(find_fonts(settings.font) if settings.font else None),
         gateway=WebhookGateway(settings.webhook, clock) if settings.webhook else None,
     )
-    return Worker(database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, *more))
+    return Worker(
+        database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, *more)
+    )
 
 
 def _any_ready(session: Session, now: datetime, topics: frozenset[str] | None) -> bool:
