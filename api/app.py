@@ -66,6 +66,7 @@ def create_app(
     app.state.worker = worker
     app.state.running = set()  # presses of programs at work in this process
     app.state.error_page = web.error_page
+    app.state.page_locale = web.page_locale
     for kind in errors.HANDLED:
         app.add_exception_handler(kind, errors.handle)
     app.get("/healthz", include_in_schema=False)(healthz)

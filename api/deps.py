@@ -25,8 +25,6 @@ from api.errors import (
     BodyRefused,
     CrossSite,
     FreshSignInNeeded,
-    VersionMismatch,
-    VersionMissing,
     locale_of,
     plain,
 )
@@ -232,30 +230,6 @@ def get_idempotency_key(
     ] = None,
 ) -> None:
     """Checks how the key of a changing request is written; :mod:`api.once` does the rest."""
-
-
-def get_version(if_match: Annotated[str | None, Header(max_length=40)] = None) -> int:
-    """The version that a change starts from, out of ``If-Match: "7"``. Without it 428, unreadable 412."""
-    if if_match is None:
-        raise VersionMissing
-    found = re.fullmatch(r'"(\d{1,9})"', if_match.strip())
-    if found is None:
-        raise VersionMismatch
-    return int(found[1])
-
-
-def check_version(expected: int, actual: int) -> None:
-    """Raises :class:`VersionMismatch`."""
-    if expected != actual:
-        raise VersionMismatch
-
-
-def etag(version: int) -> str:
-    """The strong ``ETag`` of a version."""
-    return f'"{version}"'
-
-
-IfMatchDep = Annotated[int, Depends(get_version)]
 
 
 # --- strict JSON -------------------------------------------------------------------------------------------

@@ -75,10 +75,23 @@ async def press_of_form(request: Request) -> Press | None:
     if not is_form(request) or _signed_in(request) is None:
         return None
     form = await read_form(request)
+    request.state.typed = typed_texts(form)
     key = form.get(FIELD)
     if not isinstance(key, str) or not FORM_KEY.fullmatch(key):
         return None
     return _press(request, key, _fields(form))
+
+
+def typed_texts(form: FormData) -> list[str]:
+    """What somebody has written in words, so that a page that refuses can show it again.
+
+    Codes, days and numbers are chosen or short; they hold neither spaces nor letters beyond ASCII.
+    """
+    return [
+        value
+        for name, value in form.multi_items()
+        if isinstance(value, str) and "password" not in name and (" " in value.strip() or not value.isascii())
+    ]
 
 
 def _signed_in(request: Request) -> SignedIn | None:
@@ -91,7 +104,7 @@ def _press(request: Request, key: str, said: bytes) -> Press | None:
     if signed_in is None:
         return None
     # The address is part of what is said: ids stand there.
-    where = f"{request.url.path}?{request.url.query}\n{request.headers.get('if-match', '')}\n".encode()
+    where = f"{request.url.path}?{request.url.query}\n".encode()
     route = f"{request.method} {route_path(request)}"[:80]
     return Press(signed_in.account_id, route, key, hashlib.sha256(where + said).digest())
 
@@ -109,9 +122,11 @@ def _fields(form: FormData) -> bytes:
 def _content(value: str | UploadFile) -> str:
     if isinstance(value, str):
         return value
-    digest = hashlib.file_digest(value.file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    while piece := value.file.read(1 << 20):
+        digest.update(piece)
     value.file.seek(0)
-    return f"{value.filename}:{digest}"
+    return f"{value.filename}:{digest.hexdigest()}"
 
 
 def begin(session: Session, request: Request) -> None:

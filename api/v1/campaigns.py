@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Response
 
 from api.deps import ActorDep, ClockDep, LocaleDep, SessionDep, json_router, needs
 from api.v1.schemas.campaigns import (
@@ -17,6 +17,7 @@ from api.v1.schemas.campaigns import (
     StepIn,
 )
 from api.v1.schemas.common import PageSize
+from api.versions import IfMatchDep, show_version
 from screening.access import May
 from screening.actions import campaigns as actions
 from screening.queries import campaigns
@@ -50,17 +51,29 @@ def plan_campaign(body: CampaignIn, session: SessionDep, actor: ActorDep, clock:
 
 
 @router.get("/campaigns/{campaign_id}", dependencies=[needs(May.READ_CAMPAIGNS)])
-def show_campaign(campaign_id: UUID, session: SessionDep, actor: ActorDep) -> CampaignOut:
-    return CampaignOut.of(campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id))
+def show_campaign(campaign_id: UUID, session: SessionDep, actor: ActorDep, response: Response) -> CampaignOut:
+    """A campaign, with its version as ``ETag``."""
+    campaign = campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id)
+    show_version(response, campaign.version)
+    return CampaignOut.of(campaign)
 
 
 @router.post("/campaigns/{campaign_id}/steps", dependencies=[needs(May.RUN_CAMPAIGN, May.APPROVE_CAMPAIGN)])
 def move_campaign(
-    campaign_id: UUID, body: StepIn, session: SessionDep, actor: ActorDep, clock: ClockDep
+    campaign_id: UUID,
+    body: StepIn,
+    seen: IfMatchDep,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    response: Response,
 ) -> CampaignOut:
     """One step of its machine. Announcing is the lead's, the others the counsellor's."""
     campaign = campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id)
+    seen.check(session, campaign.version, things=[campaign.id], now=clock.now())
     actions.move(session, actor=actor, campaign=campaign, to=body.to, reason=body.reason, now=clock.now())
+    session.flush()
+    show_version(response, campaign.version)
     return CampaignOut.of(campaign)
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from fastapi import Depends
 from starlette.requests import Request
 
-from api import once
+from api import once, versions
 from api.deps import UNSAFE
 from screening.core.clock import LOCAL
 from screening.core.errors import InvalidInput
@@ -24,7 +24,9 @@ from screening.core.errors import InvalidInput
 Choice = TypeVar("Choice", bound=StrEnum)
 
 LONGEST = 2_000
-OURS = frozenset({once.FIELD, once.TOKEN_FIELD})  # read before the route, and nothing that anybody typed
+OURS = frozenset(
+    {once.FIELD, once.TOKEN_FIELD, versions.FIELD}
+)  # read before the route, and nothing that anybody typed
 
 NEEDED = "Please fill this in."
 NOT_OFFERED = "Please choose one of the answers."

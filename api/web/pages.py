@@ -74,9 +74,11 @@ def render(
     session: Session | None = None,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
+    version: str = "",
     **values: Any,
 ) -> HTMLResponse:
-    """A page. With ``session`` the name of the signed-in person stands in its head."""
+    """A page. With ``session`` the name of the signed-in person stands in its head; ``version``: of what it shows,
+    carried by its forms."""
     locale = page_locale(request)
     signed_in = _signed_in(request)
     text = (
@@ -89,6 +91,7 @@ def render(
             nonce=csp_nonce(request),
             csrf=form_token(request) if signed_in is not None else None,
             once=once.new_token,
+            version=version,
             here=_here(request),
             me=_name(session, signed_in),
             signed_in=signed_in is not None,
@@ -165,5 +168,6 @@ def error_page(request: Request, problem: Problem) -> Response:
         title=TITLES.get(problem.status, "Not possible now"),
         said=problem.message,
         params=problem.params,
+        typed=getattr(request.state, "typed", []),
         number=request.state.request_id,
     )

@@ -11,6 +11,8 @@ from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.errors import VersionMismatch
+from api.versions import Seen, SeenDep
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import case as present
@@ -20,7 +22,15 @@ from referral.actions.reroutes import REROUTABLE
 from referral.disclosure import LIMITS, SafetySign
 from referral.models.case import Case
 from referral.models.referral import Referral
-from referral.queries.cases import CaseFile, case_file, get_case, get_follow_up, list_cases
+from referral.queries.cases import (
+    CaseFile,
+    case_file,
+    get_case,
+    get_follow_up,
+    list_cases,
+    things_of,
+    version_of,
+)
 from referral.terms import (
     Area,
     FollowUpChannel,
@@ -98,7 +108,8 @@ def page(
         request,
         "cases/case.html",
         session=session,
-        status=200 if refused is None and not (form and form.errors) else 422,
+        status=_status(form, refused),
+        version=_versions(session, file),
         case=case,
         who=present.person(case, child, local_day(now), locale),
         names=names,
@@ -133,6 +144,29 @@ def page(
         choices=CHOICES,
         tier_waits=_tier_waits(case),
     )
+
+
+def _status(form: Form | None, refused: DomainError | None) -> int:
+    """A wrong field is 422; words for a case that has changed meanwhile 412."""
+    if isinstance(refused, VersionMismatch):
+        return 412
+    return 200 if refused is None and not (form and form.errors) else 422
+
+
+# Where the hidden field ``version`` of this page's forms holds which version.
+CASE, REFERRAL, CRISIS = 0, 1, 2
+
+
+def _versions(session: Session, file: CaseFile) -> str:
+    referral_version = file.referral.version if file.referral else 0
+    steps = len(file.crisis.steps) if file.crisis else 0
+    return f"{version_of(session, file.case)}.{referral_version}.{steps}"
+
+
+def check_seen(session: Session, seen: Seen, case: Case, now: datetime) -> None:
+    """Nobody decides on a case, or on its plan, that has changed since the page was opened (RL4)."""
+    things = things_of(session, case)
+    seen.check(session, version_of(session, case), things=things, now=now, place=CASE)
 
 
 CHOICES: dict[str, list[Any]] = {
@@ -206,10 +240,13 @@ def _sending(found: Referral | None) -> present.Sending:
 
 
 @router.post("/{case_id}/tier/sign", dependencies=[needs(May.SIGN_TIER)])
-def sign_tier(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def sign_tier(
+    case_id: UUID, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """The lead signs the tier; nobody signs their own."""
     now = clock.now()
     case = get_case(session, actor=actor, case_id=case_id, now=now)
+    check_seen(session, seen, case, now)
     cases.countersign(session, actor=actor, case=case, now=now)
     return go(f"/cases/{case.id}")
 

@@ -9,8 +9,10 @@ from fastapi import Depends, Response
 from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs, page_router
+from api.versions import SeenDep
 from api.web.forms import FormDep
 from api.web.pages import go
+from api.web.routes.cases import CRISIS
 from referral.actions import crises
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode
@@ -81,6 +83,7 @@ def stand_down(
     case_id: UUID,
     episode_id: UUID,
     form: FormDep,
+    seen: SeenDep,
     session: CrisisSessionDep,
     actor: PageActorDep,
     clock: ClockDep,
@@ -90,6 +93,8 @@ def stand_down(
     case, episode = _episode(session, actor, case_id, episode_id, now)
     meeting = form.day("review_meeting_on")
     form.check()
+    # The other steps add to the record and overwrite nobody: in danger nobody is sent back to read first.
+    seen.check(session, len(episode.steps), things=[episode.id], now=now, place=CRISIS)
     crises.stand_down(
         session,
         actor=actor,

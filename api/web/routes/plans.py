@@ -9,8 +9,10 @@ from fastapi import Depends, Response
 from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.versions import SeenDep
 from api.web.forms import FormDep
 from api.web.pages import go
+from api.web.routes.cases import check_seen
 from referral.actions import plans
 from referral.models.case import Case
 from referral.planning import PlanFacts
@@ -27,10 +29,13 @@ router = page_router(
 
 
 @router.post("/confirm")
-def confirm(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def confirm(
+    case_id: UUID, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """A person confirms a draft that came after the tier was set."""
     now = clock.now()
     case = get_case(session, actor=actor, case_id=case_id, now=now)
+    check_seen(session, seen, case, now)
     current = plans.current(session, case=case)
     if current is None:
         raise NotFound
@@ -40,11 +45,12 @@ def confirm(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: Cloc
 
 @router.post("/review")
 def review(
-    case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    case_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """The next version after something new: drafted again, what is not ticked is dropped, confirmed."""
     now = clock.now()
     case = get_case(session, actor=actor, case_id=case_id, now=now)
+    check_seen(session, seen, case, now)
     reason = form.text("reason", limit=80, needed=True)
     form.check()
     facts = _facts(session, case, now)

@@ -10,6 +10,8 @@ from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, CrisisSessionDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.errors import VersionMismatch
+from api.versions import Seen, SeenDep
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import dates
@@ -56,6 +58,11 @@ def _is_theirs(actor: Actor, found: Referral) -> bool:
     return found.facility_id in places(actor, May.ANSWER_REFERRAL)
 
 
+def check_seen(session: Session, seen: Seen, found: Referral, now: datetime) -> None:
+    """Nobody answers a referral that has changed since the page was opened (RL4)."""
+    seen.check(session, found.version, things=[found.id], now=now)
+
+
 def page(
     request: Request,
     session: Session,
@@ -74,7 +81,8 @@ def page(
         request,
         "referrals/referral.html",
         session=session,
-        status=200 if refused is None and not (form and form.errors) else 422,
+        version=str(found.version),
+        status=_status(form, refused),
         referral=present.view(
             found, names=names, tasks=(), clinical=True, since_sent=True, now=now, locale=locale
         ),
@@ -89,6 +97,13 @@ def page(
         tomorrow=f"{tomorrow.isoformat()}T09:00",
         sent=dates.moment(found.sent_at, locale) if found.sent_at else "",
     )
+
+
+def _status(form: Form | None, refused: DomainError | None) -> int:
+    """A wrong field is 422; words for a referral that has changed meanwhile 412."""
+    if isinstance(refused, VersionMismatch):
+        return 412
+    return 200 if refused is None and not (form and form.errors) else 422
 
 
 @router.get("/{referral_id}/note.pdf", dependencies=[READS])
@@ -110,21 +125,30 @@ def show_note(
 
 
 @router.post("/{referral_id}/receive", dependencies=[ANSWERS])
-def receive(referral_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def receive(
+    referral_id: UUID, seen: SeenDep, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """Somebody at the facility has it before their eyes."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     answers.receive(session, actor=actor, referral=found, now=now)
     return go(f"/referrals/{found.id}")
 
 
 @router.post("/{referral_id}/accept", dependencies=[ANSWERS])
 def accept(
-    referral_id: UUID, form: FormDep, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID,
+    form: FormDep,
+    seen: SeenDep,
+    session: CrisisSessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
 ) -> Response:
     """接诊; with a time in the same press where there is one."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     contact = form.text("contact", limit=120)
     at = form.instant("at")
     place = form.text("place", limit=120, needed=at is not None)
@@ -138,11 +162,12 @@ def accept(
 
 @router.post("/{referral_id}/decline", dependencies=[ANSWERS])
 def decline(
-    referral_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """拒接 with a reason and a better place. The facility's view ends with it, so the next page is the list."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     reason = form.choice("reason", DeclineReason, needed=True)
     better = form.text("better_place", limit=120)
     form.check()
@@ -160,11 +185,12 @@ def decline(
 
 @router.post("/{referral_id}/schedule", dependencies=[ANSWERS])
 def schedule(
-    referral_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """A time and a place, or a new one."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     at = form.instant("at", needed=True)
     place = form.text("place", limit=120, needed=True)
     form.check()
@@ -181,21 +207,25 @@ def schedule(
 
 
 @router.post("/{referral_id}/attended", dependencies=[ANSWERS])
-def attended(referral_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def attended(
+    referral_id: UUID, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """The child came."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     answers.attended(session, actor=actor, case=case_of(session, referral=found), referral=found, now=now)
     return go(f"/referrals/{found.id}")
 
 
 @router.post("/{referral_id}/no-show", dependencies=[ANSWERS])
 def no_show(
-    referral_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """The child did not come: the school contacts the family."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     reason = form.choice("reason", NoShowReason) or NoShowReason.UNKNOWN
     form.check()
     case = case_of(session, referral=found)
@@ -205,11 +235,12 @@ def no_show(
 
 @router.post("/{referral_id}/ask", dependencies=[ANSWERS])
 def ask(
-    referral_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """The facility needs to know more; its clock stands still for a while."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     question = form.text("question", limit=400, needed=True)
     form.check()
     case = case_of(session, referral=found)
@@ -222,6 +253,7 @@ def write_return_note(
     referral_id: UUID,
     request: Request,
     form: FormDep,
+    seen: SeenDep,
     session: SessionDep,
     actor: PageActorDep,
     clock: ClockDep,
@@ -233,10 +265,11 @@ def write_return_note(
     if note is None:
         return page(request, session, actor, found, now, form=form)
     try:
+        check_seen(session, seen, found, now)
         with session.begin_nested():
             case = case_of(session, referral=found)
             return_notes.write(session, actor=actor, case=case, referral=found, note=note, now=now)
-    except (PolicyViolation, InvalidInput) as refused:
+    except (PolicyViolation, InvalidInput, VersionMismatch) as refused:
         return page(request, session, actor, found, now, form=form, refused=refused)
     return go(f"/referrals/{found.id}")
 

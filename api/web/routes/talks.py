@@ -9,10 +9,12 @@ from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.errors import VersionMismatch
+from api.versions import SeenDep
 from api.web.forms import Form, FormDep
 from api.web.pages import go
 from api.web.presenters.referral import BEFORE
-from api.web.routes.cases import page
+from api.web.routes.cases import check_seen, page
 from referral.actions import assessments, referrals
 from referral.actions.assessments import AssessmentIn
 from referral.disclosure import LIMITS, SafetySign, Severity, check_text
@@ -41,6 +43,7 @@ def conclude(
     case_id: UUID,
     request: Request,
     form: FormDep,
+    seen: SeenDep,
     session: SessionDep,
     actor: PageActorDep,
     clock: ClockDep,
@@ -54,11 +57,12 @@ def conclude(
     if form.errors:
         return page(request, session, actor, case, now, form=form)
     try:
+        check_seen(session, seen, case, now)
         with session.begin_nested():  # a refusal takes back the press, not what was typed
             if form.has("guardian_agreed"):
                 record_agreement(session, actor, case.child, form, agreed=True, now=now)
             assessments.conclude(session, actor=actor, case=case, child=case.child, assessment=talk, now=now)
-    except (PolicyViolation, InvalidInput) as refused:
+    except (PolicyViolation, InvalidInput, VersionMismatch) as refused:
         case = get_case(session, actor=actor, case_id=case_id, now=now)
         return page(request, session, actor, case, now, form=form, refused=refused)
     return go(f"/cases/{case.id}")
