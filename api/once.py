@@ -41,11 +41,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class AnsweredBefore(Exception):
-    """This press has been answered; ``response`` is the same answer."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__()
-        self.response = response
+    """This press has been answered; ``request.state.answered`` is the same answer."""
 
 
 def new_token() -> str:
@@ -144,7 +140,8 @@ def begin(session: Session, request: Request) -> None:
         raise
     if known is not None:
         headers = {**known.headers, "Idempotency-Replayed": "true"}
-        raise AnsweredBefore(Response((known.answer or "").encode(), known.status, headers))
+        request.state.answered = Response((known.answer or "").encode(), known.status, headers)
+        raise AnsweredBefore
     request.state.press_session = session
 
 
@@ -162,8 +159,9 @@ async def answer_once(request: Request, press: Press | None, answer: Handler) ->
     request.state.press = press
     try:
         response = await answer(request)
-    except AnsweredBefore as before:
-        return before.response
+    except AnsweredBefore:
+        answered: Response = request.state.answered
+        return answered
     session: Session | None = getattr(request.state, "press_session", None)
     if session is not None and response.status_code < 400:
         now = request.app.state.clock.now()
