@@ -258,6 +258,7 @@ def test_after_the_database_was_away_the_next_one_is_served(database):
         return
     with database.look() as session:
         limit = session.scalar(text("SHOW statement_timeout"))
+        on_disk = session.scalar(text("SHOW synchronous_commit"))  # RL1
     others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
     killer = create_engine(database.url)
     with killer.connect() as connection:
@@ -265,4 +266,4 @@ def test_after_the_database_was_away_the_next_one_is_served(database):
     killer.dispose()
     with database.begin() as session:
         assert session.scalar(text("SELECT 1")) == 1
-    assert limit == "10s"
+    assert (limit, on_disk) == ("10s", "on")
