@@ -198,7 +198,7 @@ def test_another_media_type_is_415_on_every_json_route(client, routes, open_sess
 
 
 def test_an_unknown_field_is_422_on_every_json_route(client, routes, open_session, make_person):
-    headers = open_session(make_person("lin", *Role))
+    headers = open_session(make_person("lin", *Role)) | {"If-Match": '"1"'}
     for route in routes:
         if route.takes_json:
             answer = client.request(
