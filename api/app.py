@@ -75,7 +75,9 @@ def create_app(
     app.state.worker = worker
     app.state.strangers = Addresses(BY_STRANGERS, WITHIN)
     app.state.even_seconds = EVEN_SECONDS
+    app.state.running = set()  # presses of programs at work in this process
     app.state.error_page = web.error_page
+    app.state.page_locale = web.page_locale
     for kind in errors.HANDLED:
         app.add_exception_handler(kind, errors.handle)
     return app

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Iterator, Sequence, Sized
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence, Sized
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Annotated, Any, NoReturn, TypeAlias
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response, params
 from fastapi.routing import APIRoute
@@ -20,7 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
-from api import middleware
+from api import middleware, once
 from api.auth import NotSignedIn
 from api.auth.gatekeeper import Gatekeeper, SignedIn
 from api.auth.guessing import client_address
@@ -28,14 +25,10 @@ from api.errors import (
     BodyRefused,
     CrossSite,
     FreshSignInNeeded,
-    VersionMismatch,
-    VersionMissing,
     locale_of,
     plain,
-    route_path,
 )
 from screening.access import May, may
-from screening.core import idempotency
 from screening.core.actor import Actor
 from screening.core.clock import Clock
 from screening.core.db import Database, Lane
@@ -93,6 +86,7 @@ def _transaction(request: Request, lane: Lane) -> Iterator[Session]:
     with database.begin(lane) as session:
         if signed_in is not None and signed_in.stale:
             request.app.state.gatekeeper.touch(session, signed_in)
+        once.begin(session, request)
         yield session
     if request.method not in middleware.SAFE_METHODS and request.app.state.worker is not None:
         request.app.state.worker.wake()  # what was published with this transaction need not wait for the next look
@@ -122,12 +116,20 @@ BulkSessionDep = Annotated[Session, Depends(get_bulk_session, scope="function")]
 Transaction = Callable[[], AbstractContextManager[Session]]
 
 
-def get_transaction(request: Request) -> Transaction:
-    """For a route that has slow work to do before it writes: it opens its one transaction itself, late."""
-    return lambda: contextmanager(_transaction)(request, Lane.USUAL)
+def get_transaction(request: Request) -> Iterator[Transaction]:
+    """For a route that has slow work to do before it writes: it opens its one transaction itself, late.
+
+    It is committed when the route has answered, like every other: the answer is stored with the change (RL3).
+    """
+    with ExitStack() as opened:
+
+        def begin() -> AbstractContextManager[Session]:
+            return nullcontext(opened.enter_context(contextmanager(_transaction)(request, Lane.USUAL)))
+
+        yield begin
 
 
-TransactionDep = Annotated[Transaction, Depends(get_transaction)]
+TransactionDep = Annotated[Transaction, Depends(get_transaction, scope="function")]
 
 
 # --- the person --------------------------------------------------------------------------------------------
@@ -161,9 +163,9 @@ async def get_page_actor(request: Request, signed_in: Annotated[SignedIn, Depend
 async def _check_form_token(request: Request, signed_in: SignedIn) -> None:
     sent: object = request.headers.get("x-csrf-token")
     if sent is None:
-        form = await request.form(max_files=1, max_fields=200)
+        form = await once.read_form(request)
         request.state.sent_form = form  # for the page that asks to sign in again and keeps what was typed
-        sent = form.get("csrf_token")
+        sent = form.get(once.TOKEN_FIELD)
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
     if not isinstance(sent, str) or not gatekeeper.is_form_token(signed_in.session_id, sent):
         raise CrossSite
@@ -217,73 +219,19 @@ def clear_page_cookie(response: Response) -> None:
 # --- sent twice, changed since -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Repeatable:
-    """A change that may be sent twice (RL3). Without a key nothing is looked up and nothing remembered."""
-
-    account_id: UUID
-    route: str
-    key: str | None
-    body: bytes
-
-    def find(self, session: Session) -> UUID | None:
-        """What the same request made before. Raises ``InvalidInput`` when the body was another."""
-        if self.key is None:
-            return None
-        return idempotency.find(
-            session, account_id=self.account_id, route=self.route, key=self.key, body=self.body
-        )
-
-    def remember(self, session: Session, *, subject_id: UUID, now: datetime) -> None:
-        """Store what it made, in the same transaction; two at once end in one and a 409."""
-        if self.key is not None:
-            idempotency.remember(
-                session,
-                account_id=self.account_id,
-                route=self.route,
-                key=self.key,
-                body=self.body,
-                subject_id=subject_id,
-                now=now,
-            )
-
-
-async def get_repeatable(
-    request: Request,
-    signed_in: SignedInDep,
-    idempotency_key: Annotated[str | None, Header(max_length=80, pattern=r"^[!-~]+$")] = None,
-) -> Repeatable:
-    """The key of this request with what it belongs to. The address is part of the body: ids stand there."""
-    body = await request.body() if _is_json(request) else b""
-    route = f"{request.method} {route_path(request)}"[:80]
-    return Repeatable(signed_in.account_id, route, idempotency_key, request.url.path.encode() + b"\n" + body)
-
-
-IdempotencyDep = Annotated[Repeatable, Depends(get_repeatable)]
-
-
-def get_version(if_match: Annotated[str | None, Header(max_length=40)] = None) -> int:
-    """The version that a change starts from, out of ``If-Match: "7"``. Without it 428, unreadable 412."""
-    if if_match is None:
-        raise VersionMissing
-    found = re.fullmatch(r'"(\d{1,9})"', if_match.strip())
-    if found is None:
-        raise VersionMismatch
-    return int(found[1])
-
-
-def check_version(expected: int, actual: int) -> None:
-    """Raises :class:`VersionMismatch`."""
-    if expected != actual:
-        raise VersionMismatch
-
-
-def etag(version: int) -> str:
-    """The strong ``ETag`` of a version."""
-    return f'"{version}"'
-
-
-IfMatchDep = Annotated[int, Depends(get_version)]
+def get_idempotency_key(
+    key: Annotated[
+        str | None,
+        Header(
+            alias=once.HEADER,
+            min_length=1,
+            max_length=80,
+            pattern=r"^[!-~]+$",
+            description="The same key and request again within a day: the same answer, and nothing is done twice.",
+        ),
+    ] = None,
+) -> None:
+    """Checks how the key of a changing request is written; :mod:`api.once` does the rest."""
 
 
 # --- strict JSON -------------------------------------------------------------------------------------------
@@ -377,18 +325,45 @@ def _check_text(text: str, at: Place) -> None:
 
 
 class StrictRoute(APIRoute):
-    """A JSON route: the body is read by :class:`StrictRequest`, and is JSON or nothing (415)."""
+    """A JSON route: the body is read by :class:`StrictRequest`, and is JSON or nothing (415); a change with an
+    ``Idempotency-Key`` is done once."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
+        if _changes(more.get("methods")):
+            more["dependencies"] = [*(more.get("dependencies") or ()), Depends(get_idempotency_key)]
+        super().__init__(path, endpoint, **more)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         original = super().get_route_handler()
         takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
+        changes = _changes(self.methods)
 
         async def handler(request: Request) -> Response:
             if takes_json and _has_body(request) and not _is_json(request):
                 raise HTTPException(415)
-            return await original(StrictRequest(request.scope, request.receive))
+            strict = StrictRequest(request.scope, request.receive)
+            press = await once.press_of_program(strict) if changes else None
+            return await once.one_at_a_time(strict, press, original)
 
         return handler
+
+
+class PageRoute(APIRoute):
+    """A page. A form of ours that is sent twice is done once and leads to the same next page."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        original = super().get_route_handler()
+        if not _changes(self.methods):
+            return original
+
+        async def handler(request: Request) -> Response:
+            return await once.answer_once(request, await once.press_of_form(request), original)
+
+        return handler
+
+
+def _changes(methods: Iterable[str] | None) -> bool:
+    return not set(methods or {"GET"}) <= middleware.SAFE_METHODS
 
 
 def _has_body(request: Request) -> bool:
@@ -402,3 +377,10 @@ def _is_json(request: Request) -> bool:
 def json_router(prefix: str = "", *, tags: Sequence[str] = ()) -> APIRouter:
     """A router for ``/api/v1``: strict JSON. ``api.v1.routers`` puts it behind :func:`get_actor`."""
     return APIRouter(prefix=prefix, tags=list(tags), route_class=StrictRoute)
+
+
+def page_router(prefix: str = "", *, dependencies: Sequence[params.Depends] = ()) -> APIRouter:
+    """A router for pages: forms are done once, and the API document does not list them."""
+    return APIRouter(
+        prefix=prefix, dependencies=list(dependencies), route_class=PageRoute, include_in_schema=False
+    )

@@ -78,6 +78,19 @@ class CrossSite(DomainError):
         super().__init__(message, **params)
 
 
+class PressedAlready(PolicyViolation):
+    """A form was sent before, with something else in it."""
+
+    code = "pressed-already"
+
+    def __init__(
+        self,
+        message: str = "This form was stored when you first pressed the button. What was changed after that was not stored.",
+        **params: object,
+    ) -> None:
+        super().__init__(message, **params)
+
+
 class VersionMissing(DomainError):
     """A change without ``If-Match``."""
 
@@ -88,16 +101,19 @@ class VersionMissing(DomainError):
 
 
 class VersionMismatch(DomainError):
-    """Somebody else has saved since."""
+    """Somebody else has saved since. ``also``: what a program is told about it."""
 
     code = "changed-since"
 
     def __init__(
         self,
         message: str = "This has been changed since you opened it. Please look at it again.",
+        *,
+        also: Mapping[str, object] | None = None,
         **params: object,
     ) -> None:
         super().__init__(message, **params)
+        self.also = also or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +228,8 @@ def _of_rule(error: DomainError) -> Problem:
         headers = {"Retry-After": str(error.seconds)}
     elif status == 503:
         headers = SOON
-    return Problem(status, error.code, error.message, error.params, headers=headers)
+    also = error.also if isinstance(error, VersionMismatch) else {}
+    return Problem(status, error.code, error.message, error.params, headers=headers, also=also)
 
 
 def _of_store(error: Exception) -> Problem:

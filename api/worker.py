@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 from api.webhook import WebhookGateway
 from referral.actions import clocks, escalations
 from referral.handlers import HANDLERS
-from screening.core import audit, outbox
+from screening.core import audit, idempotency, outbox
 from screening.core.clock import Clock
 from screening.core.db import Database, Lane
 from screening.core.errors import DomainError
@@ -105,6 +105,11 @@ def seal_leftovers(session: Session, now: datetime) -> None:
     audit.seal_tail(session, limit=SEAL_PIECE, whole=True)
 
 
+def forget_answers(session: Session, now: datetime) -> None:
+    """Answers kept for a second press (RL3) are thrown away after two days."""
+    idempotency.forget(session, now)
+
+
 def climb(session: Session, now: datetime) -> None:
     """What is late goes one step up (requirement RL6)."""
     escalations.tick(session, now=now)
@@ -117,6 +122,7 @@ def move_on(session: Session, now: datetime) -> None:
 
 SEALING = Timed("seal", SEAL_EVERY, seal_trail, Lane.BULK)
 LEFTOVERS = Timed("seal-leftovers", timedelta(days=1), seal_leftovers, Lane.BULK)
+FORGETTING = Timed("forget-answers", timedelta(hours=1), forget_answers, Lane.BULK)
 LADDER = Timed("ladder", TICK_EVERY, climb)
 CLOCKS = Timed("clocks", TICK_EVERY, move_on)
 
@@ -388,7 +394,9 @@ def compose(settings: Settings, database: Database, clock: Clock, *, more: Seque
         printer=Printer(find_fonts(settings.font) if settings.font else None),
         gateway=WebhookGateway(settings.webhook, clock) if settings.webhook else None,
     )
-    return Worker(database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, LADDER, CLOCKS, *more))
+    return Worker(
+        database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, *more)
+    )
 
 
 def _any_ready(session: Session, now: datetime, topics: frozenset[str] | None) -> bool:

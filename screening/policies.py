@@ -73,10 +73,15 @@ def check_base_rate_change(rate: float, *, set_by: UUID, approved_by: UUID, camp
 
 def check_base_rate(rate: float, *, campaigns_open: int) -> None:
     """What already a proposal has to keep."""
-    low, high = BASE_RATE_LIMITS
-    if not low <= rate <= high:
-        raise InvalidInput("The base rate lies between {low} and {high}.", low=low, high=high)
+    check_base_rate_limits(rate)
     if campaigns_open:
         raise PolicyViolation(
             "A campaign is open in this district; the base rate is not changed until it ends."
         )
+
+
+def check_base_rate_limits(rate: float) -> None:
+    """What already a question about it has to keep: no level can be computed outside."""
+    low, high = BASE_RATE_LIMITS
+    if not low <= rate <= high:
+        raise InvalidInput("The base rate lies between {low} and {high}.", low=low, high=high)

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Header, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ActorDep, ClockDep, IdempotencyDep, LocaleDep, SessionDep, json_router, needs
+from api.deps import ActorDep, ClockDep, LocaleDep, SessionDep, json_router, needs
 from api.errors import FieldError, answer, plain, problem_of
 from api.v1.schemas.administrations import AdministrationIn, RecordedOut, ScoredOut, instruction_for
 from instruments import Grade, UnknownInstrument, catalogue
@@ -24,7 +24,6 @@ from screening.models.result import ScreenResult
 from screening.queries.accounts import duty_phone
 from screening.queries.campaigns import get_roster_entry
 from screening.queries.children import organisation_of
-from screening.queries.results import result_of
 
 router = json_router(tags=["administrations"])
 
@@ -49,7 +48,6 @@ def submit(
     actor: ActorDep,
     clock: ClockDep,
     locale: LocaleDep,
-    repeatable: IdempotencyDep,
 ) -> ScoredOut | RecordedOut | Response:
     """Record one sheet, with all that follows from it. The same key and sheet again is the same answer.
 
@@ -58,11 +56,6 @@ def submit(
     """
     entry = get_roster_entry(session, actor=actor, campaign_id=campaign_id, entry_id=entry_id)
     phone = duty_phone(session, organisation=_school(session, entry), at=clock.now())
-    again = repeatable.find(session)
-    if again is not None:
-        return _recorded(
-            actor, entry, result_of(session, entry=entry, administration_id=again), phone, locale
-        )
     try:
         instrument = catalogue().get(body.instrument)
     except UnknownInstrument as unknown:
@@ -85,7 +78,6 @@ def submit(
     )
     if submitted.result is None:
         return _refused(request, submitted, phone, locale)
-    repeatable.remember(session, subject_id=submitted.result.administration_id, now=clock.now())
     return _recorded(actor, entry, submitted.result, phone, locale)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Response
 
-from api.deps import ActorDep, ClockDep, IdempotencyDep, LocaleDep, SessionDep, json_router, needs
+from api.deps import ActorDep, ClockDep, LocaleDep, SessionDep, json_router, needs
 from api.v1.schemas.campaigns import (
     CampaignIn,
     CampaignOut,
@@ -17,6 +17,7 @@ from api.v1.schemas.campaigns import (
     StepIn,
 )
 from api.v1.schemas.common import PageSize
+from api.versions import IfMatchDep, show_version
 from screening.access import May
 from screening.actions import campaigns as actions
 from screening.queries import campaigns
@@ -32,13 +33,8 @@ def list_campaigns(session: SessionDep, actor: ActorDep) -> list[CampaignOut]:
 
 
 @router.post("/campaigns", status_code=201, dependencies=[needs(May.RUN_CAMPAIGN)])
-def plan_campaign(
-    body: CampaignIn, session: SessionDep, actor: ActorDep, clock: ClockDep, repeatable: IdempotencyDep
-) -> CampaignOut:
+def plan_campaign(body: CampaignIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> CampaignOut:
     """A draft campaign of one school."""
-    again = repeatable.find(session)
-    if again is not None:
-        return CampaignOut.of(campaigns.get_campaign(session, actor=actor, campaign_id=again))
     organisation = get_organisation(session, actor=actor, organisation_id=body.organisation_id)
     campaign = actions.plan(
         session,
@@ -51,22 +47,33 @@ def plan_campaign(
         closes_on=body.closes_on,
         now=clock.now(),
     )
-    repeatable.remember(session, subject_id=campaign.id, now=clock.now())
     return CampaignOut.of(campaign)
 
 
 @router.get("/campaigns/{campaign_id}", dependencies=[needs(May.READ_CAMPAIGNS)])
-def show_campaign(campaign_id: UUID, session: SessionDep, actor: ActorDep) -> CampaignOut:
-    return CampaignOut.of(campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id))
+def show_campaign(campaign_id: UUID, session: SessionDep, actor: ActorDep, response: Response) -> CampaignOut:
+    """A campaign, with its version as ``ETag``."""
+    campaign = campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id)
+    show_version(response, campaign.version)
+    return CampaignOut.of(campaign)
 
 
 @router.post("/campaigns/{campaign_id}/steps", dependencies=[needs(May.RUN_CAMPAIGN, May.APPROVE_CAMPAIGN)])
 def move_campaign(
-    campaign_id: UUID, body: StepIn, session: SessionDep, actor: ActorDep, clock: ClockDep
+    campaign_id: UUID,
+    body: StepIn,
+    seen: IfMatchDep,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    response: Response,
 ) -> CampaignOut:
     """One step of its machine. Announcing is the lead's, the others the counsellor's."""
     campaign = campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id)
+    seen.check(session, campaign.version, things=[campaign.id], now=clock.now())
     actions.move(session, actor=actor, campaign=campaign, to=body.to, reason=body.reason, now=clock.now())
+    session.flush()
+    show_version(response, campaign.version)
     return CampaignOut.of(campaign)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ActorDep, ClockDep, IdempotencyDep, LocaleDep, SessionDep, json_router, needs
+from api.deps import ActorDep, ClockDep, LocaleDep, SessionDep, json_router, needs
 from api.v1.schemas.cases import (
     AssessmentIn,
     CaseFileOut,
@@ -27,14 +27,17 @@ from api.v1.schemas.cases import (
 )
 from api.v1.schemas.common import PageSize
 from api.v1.schemas.referrals import as_json
+from api.versions import IfMatchDep, Seen, show_version
 from referral.actions import assessments, followups, plans
 from referral.actions import cases as actions
+from referral.models.case import Case
 from referral.queries import cases
 from referral.queries.people import people_of
 from referral.queries.plan_facts import current_facts
 from referral.terms import CaseStatus
 from screening.access import May, check_may_about, may_about
 from screening.core.actor import Actor
+from screening.core.clock import Clock
 from screening.queries.accounts import names_of
 from screening.queries.children import get_child, organisation_of
 
@@ -78,11 +81,17 @@ def raise_worry(body: WorryIn, session: SessionDep, actor: ActorDep, clock: Cloc
 
 @router.get("/cases/{case_id}", dependencies=[needs(May.READ_CASES)])
 def show_case(
-    case_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep, locale: LocaleDep
+    case_id: UUID,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    locale: LocaleDep,
+    response: Response,
 ) -> CaseFileOut:
     """The case with all its parts, as far as the reader's role goes."""
     case = cases.get_case(session, actor=actor, case_id=case_id, now=clock.now())
     file = cases.case_file(session, case=case)
+    show_version(response, cases.version_of(session, case))
     return CaseFileOut.of(file, Reader.of(actor, case, locale), names_of(session, people_in(file)))
 
 
@@ -90,17 +99,15 @@ def show_case(
 def record_assessment(
     case_id: UUID,
     body: AssessmentIn,
+    seen: IfMatchDep,
     session: SessionDep,
     actor: ActorDep,
     clock: ClockDep,
-    repeatable: IdempotencyDep,
 ) -> ConcludedOut:
     """复评. One press at its end sets the tier, confirms the plan and, with ``send``, lets the referral leave."""
     case = cases.get_case(session, actor=actor, case_id=case_id, now=clock.now())
     check_may_about(actor, May.ASSESS, case.organisation_id)
-    again = repeatable.find(session)
-    if again is not None:
-        return ConcludedOut.again(cases.case_file(session, case=case), again)
+    _check(session, seen, case, clock)
     concluded = assessments.conclude(
         session,
         actor=actor,
@@ -109,15 +116,15 @@ def record_assessment(
         assessment=body.talk(by=_name(session, actor), today=clock.today()),
         now=clock.now(),
     )
-    repeatable.remember(session, subject_id=concluded.assessment.id, now=clock.now())
     return ConcludedOut.of(concluded)
 
 
 @router.post("/cases/{case_id}/tier/signature", status_code=204, dependencies=[needs(May.SIGN_TIER)])
-def sign_tier(case_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep) -> None:
+def sign_tier(case_id: UUID, seen: IfMatchDep, session: SessionDep, actor: ActorDep, clock: ClockDep) -> None:
     """The lead signs the tier that was set last."""
     case = cases.get_case(session, actor=actor, case_id=case_id, now=clock.now())
     check_may_about(actor, May.SIGN_TIER, case.organisation_id)
+    _check(session, seen, case, clock)
     actions.countersign(session, actor=actor, case=case, now=clock.now())
 
 
@@ -125,6 +132,7 @@ def sign_tier(case_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockD
 def revise_plan(
     case_id: UUID,
     body: RevisionIn,
+    seen: IfMatchDep,
     session: SessionDep,
     actor: ActorDep,
     clock: ClockDep,
@@ -133,6 +141,7 @@ def revise_plan(
     """The next version after a review, confirmed by whoever reviewed."""
     case = cases.get_case(session, actor=actor, case_id=case_id, now=clock.now())
     check_may_about(actor, May.CONFIRM_PLAN, case.organisation_id)
+    _check(session, seen, case, clock)
     plan = plans.revise(
         session,
         actor=actor,
@@ -149,6 +158,7 @@ def revise_plan(
 def confirm_plan(
     case_id: UUID,
     plan_id: UUID,
+    seen: IfMatchDep,
     session: SessionDep,
     actor: ActorDep,
     clock: ClockDep,
@@ -157,6 +167,7 @@ def confirm_plan(
     """Confirm a draft: from now on its measures ask something of people."""
     case = cases.get_case(session, actor=actor, case_id=case_id, now=clock.now())
     check_may_about(actor, May.CONFIRM_PLAN, case.organisation_id)
+    _check(session, seen, case, clock)
     plan = cases.get_plan(session, case=case, plan_id=plan_id)
     plans.confirm(session, actor=actor, case=case, plan=plan, now=clock.now())
     return PlanOut.of(plan, Reader.of(actor, case, locale))
@@ -202,6 +213,12 @@ def miss_follow_up(
     follow_up = cases.get_follow_up(session, case=case, follow_up_id=follow_up_id)
     followups.miss(session, actor=actor, case=case, follow_up=follow_up, reason=body.reason, now=clock.now())
     return FollowUpOut.of(follow_up)
+
+
+def _check(session: Session, seen: Seen, case: Case, clock: Clock) -> None:
+    """Nobody decides on a case, or on its plan, that has changed under their eyes (RL4)."""
+    things = cases.things_of(session, case)
+    seen.check(session, cases.version_of(session, case), things=things, now=clock.now())
 
 
 def _name(session: Session, actor: Actor) -> str:

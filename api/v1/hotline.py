@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Query
 from sqlalchemy.orm import Session
 
-from api.deps import ActorDep, ClockDep, CrisisSessionDep, IdempotencyDep, LocaleDep, json_router, needs
+from api.deps import ActorDep, ClockDep, CrisisSessionDep, LocaleDep, json_router, needs
 from api.v1.schemas.common import PageSize
 from api.v1.schemas.hotline import (
     CallLineOut,
@@ -70,18 +70,12 @@ def list_calls(
 
 
 @router.post("/calls", status_code=201, dependencies=[LOGS])
-def start_call(
-    body: StartIn, session: CrisisSessionDep, actor: ActorDep, clock: ClockDep, repeatable: IdempotencyDep
-) -> CallOut:
+def start_call(body: StartIn, session: CrisisSessionDep, actor: ActorDep, clock: ClockDep) -> CallOut:
     """The line is open. Nothing else is needed."""
-    again = repeatable.find(session)
-    if again is not None:
-        return _shown(session, queries.get_call(session, actor=actor, call_id=again, now=clock.now()))
     own = sorted(places(actor, May.LOG_CALL))
     if body.hotline_id is None and len(own) != 1:
         raise InvalidInput("Say at which hotline.")
     call = call_support.answer(session, actor=actor, hotline_id=body.hotline_id or own[0], now=clock.now())
-    repeatable.remember(session, subject_id=call.id, now=clock.now())
     return _shown(session, call)
 
 
@@ -163,13 +157,9 @@ def look_up(
     session: CrisisSessionDep,
     actor: ActorDep,
     clock: ClockDep,
-    repeatable: IdempotencyDep,
 ) -> LookUpOut:
     """One of three answers (AZ8); twenty questions an hour are the most."""
     call = _held(session, actor, call_id, clock)
-    again = repeatable.find(session)
-    if again is not None:
-        return _told_again(session, actor, call, again, body, clock)
     asked = Asked(
         name=body.name,
         school=body.school,
@@ -178,21 +168,7 @@ def look_up(
         guardian_phone=body.guardian_phone,
     )
     known = lookups.known_child(session, actor=actor, call=call, asked=asked, now=clock.now())
-    repeatable.remember(session, subject_id=known.lookup_id, now=clock.now())
     return LookUpOut.of(known)
-
-
-def _told_again(
-    session: Session, actor: Actor, call: HotlineCall, lookup_id: UUID, body: LookUpIn, clock: ClockDep
-) -> LookUpOut:
-    """The same question sent twice is one question."""
-    lookup = queries.get_lookup(session, call=call, lookup_id=lookup_id)
-    known = queries.read_answer(
-        session, actor=actor, call=call, lookup=lookup, county_id=body.county_id, now=clock.now()
-    )
-    return LookUpOut(
-        answer=known.answer, duty_phone=known.duty_phone, county=known.county, lookup_id=lookup_id
-    )
 
 
 @router.post("/calls/{call_id}/link", dependencies=[LOGS])
@@ -223,13 +199,9 @@ def hand_over(
     session: CrisisSessionDep,
     actor: ActorDep,
     clock: ClockDep,
-    repeatable: IdempotencyDep,
 ) -> HandoverOut:
     """Form F10. The same receiver who has not answered yet is not asked twice."""
     call = _held(session, actor, call_id, clock)
-    again = repeatable.find(session)
-    if again is not None:
-        return _handed(session, queries.get_own_handover(session, call=call, handover_id=again))
     given = body.model_dump(exclude={"place_id"})
     place = (
         queries.get_place(session, actor=actor, place_id=body.place_id) if body.place_id is not None else None
@@ -237,7 +209,6 @@ def hand_over(
     row = handovers.hand_over(
         session, actor=actor, call=call, handover=Form(**given, place=place), now=clock.now()
     )
-    repeatable.remember(session, subject_id=row.id, now=clock.now())
     return _handed(session, row)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Response
 from sqlalchemy.orm import Session
 
 from api.deps import ActorDep, ClockDep, SessionDep, json_router, needs
@@ -17,9 +17,11 @@ from api.v1.schemas.organisations import (
     PreviewIn,
     PreviewOut,
 )
+from api.versions import IfMatchDep, Seen, show_version
 from referral.actions import channels
 from screening.access import May
-from screening.models.organisation import Organisation
+from screening.core.clock import Clock
+from screening.models.organisation import DistrictSetting, Organisation
 from screening.queries import districts
 from screening.queries.campaigns import district_setting, newest_setting
 
@@ -34,10 +36,14 @@ def list_organisations(session: SessionDep, actor: ActorDep) -> list[Organisatio
 
 @router.get("/district")
 def show_district(
-    session: SessionDep, actor: ActorDep, organisation_id: Annotated[UUID | None, Query()] = None
+    session: SessionDep,
+    actor: ActorDep,
+    response: Response,
+    organisation_id: Annotated[UUID | None, Query()] = None,
 ) -> DistrictOut:
     """What is in force in the district of one's own place, or of an organisation in sight."""
-    return _shown(session, districts.get_district(session, actor=actor, organisation_id=organisation_id))
+    district = districts.get_district(session, actor=actor, organisation_id=organisation_id)
+    return _shown(session, district, response)
 
 
 @router.post("/district/preview", dependencies=[needs(May.SET_DISTRICT)])
@@ -49,9 +55,17 @@ def preview(body: PreviewIn, session: SessionDep, actor: ActorDep) -> PreviewOut
 
 
 @router.put("/district", dependencies=[needs(May.SET_DISTRICT)])
-def propose(body: DistrictIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> DistrictOut:
+def propose(
+    body: DistrictIn,
+    seen: IfMatchDep,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    response: Response,
+) -> DistrictOut:
     """Propose base rate and release. In force once a second person has signed it."""
     district = districts.district_to_set(session, actor=actor)
+    _check(session, seen, district, clock)
     channels.propose_setting(
         session,
         actor=actor,
@@ -61,19 +75,38 @@ def propose(body: DistrictIn, session: SessionDep, actor: ActorDep, clock: Clock
         now=clock.now(),
     )
     session.flush()
-    return _shown(session, district)
+    return _shown(session, district, response)
 
 
 @router.post("/district/approval", dependencies=[needs(May.SET_DISTRICT)])
-def approve(body: ApprovalIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> DistrictOut:
+def approve(
+    body: ApprovalIn,
+    seen: IfMatchDep,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    response: Response,
+) -> DistrictOut:
     """Sign the proposal that was read. Nobody signs their own."""
     district = districts.district_to_set(session, actor=actor)
+    _check(session, seen, district, clock)
     channels.approve_setting(session, actor=actor, district=district, version=body.version, now=clock.now())
     session.flush()
-    return _shown(session, district)
+    return _shown(session, district, response)
 
 
-def _shown(session: Session, district: Organisation) -> DistrictOut:
-    return DistrictOut.of(
-        district, district_setting(session, district.id), newest_setting(session, district.id)
-    )
+def _check(session: Session, seen: Seen, district: Organisation, clock: Clock) -> None:
+    newest = newest_setting(session, district.id)
+    things = [newest.id] if newest else []
+    seen.check(session, _version(newest), things=things, now=clock.now())
+
+
+def _version(newest: DistrictSetting | None) -> int:
+    """It grows with each proposal and each signature; 0 before anybody has decided."""
+    return 0 if newest is None else 2 * newest.version - (newest.approved_at is None)
+
+
+def _shown(session: Session, district: Organisation, response: Response) -> DistrictOut:
+    newest = newest_setting(session, district.id)
+    show_version(response, _version(newest))
+    return DistrictOut.of(district, district_setting(session, district.id), newest)

@@ -12,7 +12,6 @@ from api.deps import (
     ActorDep,
     ClockDep,
     CrisisSessionDep,
-    IdempotencyDep,
     LocaleDep,
     SessionDep,
     json_router,
@@ -34,12 +33,14 @@ from api.v1.schemas.referrals import (
     WordsOut,
     is_facility_of,
 )
+from api.versions import IfMatchDep, Seen, show_version
 from referral.actions import answers, guardians, plans, referrals, return_notes
 from referral.models.referral import Referral
 from referral.queries import referrals as queries
 from referral.queries.referrals import case_of, child_of
 from screening.access import May, check_may_about
 from screening.core.actor import Actor
+from screening.core.clock import Clock
 from screening.queries.accounts import names_of
 
 router = json_router(tags=["referrals"])
@@ -64,10 +65,12 @@ def list_referrals(
 
 
 @router.get("/referrals/{referral_id}", dependencies=[needs(May.READ_REFERRALS)])
-def show_referral(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
+def show_referral(
+    referral_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep, response: Response
+) -> Shown:
     """To the school all of it; to the facility the note as issued and what belongs to it."""
     referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.get(
@@ -94,10 +97,12 @@ def write_words(
     session: SessionDep,
     actor: ActorDep,
     clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
     locale: LocaleDep,
 ) -> WordsOut:
     """What the school puts on part 2. What must not stand there is refused; what to look at again is answered."""
-    referral = of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock, seen)
     by = names_of(session, [actor.account_id])
     problems = referrals.write_words(
         session,
@@ -107,15 +112,23 @@ def write_words(
         words=body.on_note(by=next(iter(by.values()), ""), today=clock.today()),
         now=clock.now(),
     )
+    session.flush()
+    show_version(response, referral.version)
     return WordsOut.of(problems, locale)
 
 
 @router.post("/referrals/{referral_id}/guardian-answer", dependencies=[SEND])
 def record_guardian_answer(
-    referral_id: UUID, body: GuardianAnswerIn, session: SessionDep, actor: ActorDep, clock: ClockDep
+    referral_id: UUID,
+    body: GuardianAnswerIn,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
 ) -> Shown:
     """The guardian was told and has answered: one press records the consent and moves the referral."""
-    referral = of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock, seen)
     case = case_of(session, referral=referral)
     guardians.answered(
         session,
@@ -126,13 +139,21 @@ def record_guardian_answer(
         answer=body.answer(),
         now=clock.now(),
     )
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.post("/referrals/{referral_id}/send", dependencies=[SEND])
-def send(referral_id: UUID, body: SendIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
+def send(
+    referral_id: UUID,
+    body: SendIn,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
+) -> Shown:
     """The note leaves: frozen, with its basis; from now on the facility sees it."""
-    referral = of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock, seen)
     case = case_of(session, referral=referral)
     referrals.send(
         session,
@@ -144,32 +165,52 @@ def send(referral_id: UUID, body: SendIn, session: SessionDep, actor: ActorDep, 
         escort=body.escort,
         now=clock.now(),
     )
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.post("/referrals/{referral_id}/withdraw", dependencies=[SEND])
 def withdraw(
-    referral_id: UUID, body: WithdrawIn, session: SessionDep, actor: ActorDep, clock: ClockDep
+    referral_id: UUID,
+    body: WithdrawIn,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
 ) -> Shown:
     """Take it back before the child has been there."""
-    referral = of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock, seen)
     referrals.withdraw(session, actor=actor, referral=referral, reason=body.reason, now=clock.now())
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.post("/referrals/{referral_id}/acknowledge", dependencies=[SEND])
-def acknowledge(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
+def acknowledge(
+    referral_id: UUID,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
+) -> Shown:
     """The return note has been read: the plan has to follow."""
-    referral = of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock, seen)
     case = case_of(session, referral=referral)
     referrals.acknowledge(session, actor=actor, case=case, referral=referral, now=clock.now())
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.post("/referrals/{referral_id}/complete", dependencies=[SEND])
-def complete(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
+def complete(
+    referral_id: UUID,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
+) -> Shown:
     """已闭环. The plan has been reviewed; the facility's view ends."""
-    referral = of_school(session, actor, referral_id, clock)
+    referral = of_school(session, actor, referral_id, clock, seen)
     case = case_of(session, referral=referral)
     plan = plans.current(session, case=case)
     referrals.complete(
@@ -180,26 +221,39 @@ def complete(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: Clo
         plan_status=plan.status if plan else None,
         now=clock.now(),
     )
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 # --- the facility ------------------------------------------------------------------------------------------
 
 
 @router.post("/referrals/{referral_id}/receive", dependencies=[ANSWER])
-def receive(referral_id: UUID, session: CrisisSessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
+def receive(
+    referral_id: UUID,
+    session: CrisisSessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
+) -> Shown:
     """Opened in the inbox."""
-    referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
+    referral = of_facility(session, actor, referral_id, clock, seen)
     answers.receive(session, actor=actor, referral=referral, now=clock.now())
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.post("/referrals/{referral_id}/accept", dependencies=[ANSWER])
 def accept(
-    referral_id: UUID, body: AcceptIn, session: CrisisSessionDep, actor: ActorDep, clock: ClockDep
+    referral_id: UUID,
+    body: AcceptIn,
+    session: CrisisSessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
 ) -> Shown:
     """接诊."""
-    referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
+    referral = of_facility(session, actor, referral_id, clock, seen)
     answers.accept(
         session,
         actor=actor,
@@ -208,15 +262,21 @@ def accept(
         contact=body.contact,
         now=clock.now(),
     )
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.post("/referrals/{referral_id}/decline", dependencies=[ANSWER])
 def decline(
-    referral_id: UUID, body: DeclineIn, session: CrisisSessionDep, actor: ActorDep, clock: ClockDep
+    referral_id: UUID,
+    body: DeclineIn,
+    session: CrisisSessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
 ) -> Shown:
     """拒接, with a reason and a better place or "none". An emergency is not declined (409)."""
-    referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
+    referral = of_facility(session, actor, referral_id, clock, seen)
     answers.decline(
         session,
         actor=actor,
@@ -226,15 +286,21 @@ def decline(
         better_place=body.better_place,
         now=clock.now(),
     )
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.post("/referrals/{referral_id}/schedule", dependencies=[ANSWER])
 def schedule(
-    referral_id: UUID, body: ScheduleIn, session: SessionDep, actor: ActorDep, clock: ClockDep
+    referral_id: UUID,
+    body: ScheduleIn,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
 ) -> Shown:
     """A time and a place, or new ones."""
-    referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
+    referral = of_facility(session, actor, referral_id, clock, seen)
     answers.schedule(
         session,
         actor=actor,
@@ -244,16 +310,23 @@ def schedule(
         place=body.place,
         now=clock.now(),
     )
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.post("/referrals/{referral_id}/attended", dependencies=[ANSWER])
-def attended(referral_id: UUID, session: SessionDep, actor: ActorDep, clock: ClockDep) -> Shown:
+def attended(
+    referral_id: UUID,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    seen: IfMatchDep,
+    response: Response,
+) -> Shown:
     """The child came."""
-    referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
+    referral = of_facility(session, actor, referral_id, clock, seen)
     case = case_of(session, referral=referral)
     answers.attended(session, actor=actor, case=case, referral=referral, now=clock.now())
-    return shown(session, actor, referral)
+    return shown(session, actor, referral, response)
 
 
 @router.post(
@@ -267,34 +340,42 @@ def write_return_note(
     session: SessionDep,
     actor: ActorDep,
     clock: ClockDep,
-    repeatable: IdempotencyDep,
+    seen: IfMatchDep,
+    response: Response,
 ) -> Shown:
     """回转单. It lands on the counsellor's list and makes a review of the plan due."""
-    referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
-    if repeatable.find(session) is None:
-        note = return_notes.write(
-            session,
-            actor=actor,
-            case=case_of(session, referral=referral),
-            referral=referral,
-            note=body.note(),
-            now=clock.now(),
-        )
-        repeatable.remember(session, subject_id=note.id, now=clock.now())
-    return shown(session, actor, referral)
+    referral = of_facility(session, actor, referral_id, clock, seen)
+    return_notes.write(
+        session,
+        actor=actor,
+        case=case_of(session, referral=referral),
+        referral=referral,
+        note=body.note(),
+        now=clock.now(),
+    )
+    return shown(session, actor, referral, response)
 
 
-def of_school(session: Session, actor: Actor, referral_id: UUID, clock: ClockDep) -> Referral:
+def of_school(session: Session, actor: Actor, referral_id: UUID, clock: Clock, seen: Seen) -> Referral:
     """A referral for whoever answers for the child; the facility's hand does not do the school's part."""
     referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
     case = case_of(session, referral=referral)
     check_may_about(actor, May.SEND_REFERRAL, case.organisation_id)
+    seen.check(session, referral.version, things=[referral.id], now=clock.now())
     return referral
 
 
-def shown(session: Session, actor: Actor, referral: Referral) -> Shown:
+def of_facility(session: Session, actor: Actor, referral_id: UUID, clock: Clock, seen: Seen) -> Referral:
+    """A referral for the facility that it was sent to; the actions ask whose it is."""
+    referral = queries.get_referral(session, actor=actor, referral_id=referral_id, now=clock.now())
+    seen.check(session, referral.version, things=[referral.id], now=clock.now())
+    return referral
+
+
+def shown(session: Session, actor: Actor, referral: Referral, response: Response) -> Shown:
     session.flush()
     session.refresh(referral, ["history", "notes", "return_notes"])
+    show_version(response, referral.version)
     if is_facility_of(actor, referral):
         return FacilityReferralOut.of_facility(referral, actor)
     case = case_of(session, referral=referral)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.web.pages import error_page
+from api.web.pages import error_page, page_locale
 from api.web.routes import (
     accounts,
     administrations,
@@ -29,7 +29,7 @@ from api.web.routes import (
     worry_public,
 )
 
-__all__ = ["OPEN", "error_page", "routers"]
+__all__ = ["OPEN", "error_page", "page_locale", "routers"]
 
 # Pages that strangers may open, as (method, path); the gate and the tests read this.
 OPEN: frozenset[tuple[str, str]] = session.OPEN | worry_public.OPEN

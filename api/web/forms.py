@@ -14,9 +14,9 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Depends
-from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from api import once, versions
 from api.deps import UNSAFE
 from screening.core.clock import LOCAL
 from screening.core.errors import InvalidInput
@@ -25,7 +25,9 @@ Choice = TypeVar("Choice", bound=StrEnum)
 Thing = TypeVar("Thing")
 
 LONGEST = 2_000
-MOST_FIELDS = 200
+OURS = frozenset(
+    {once.FIELD, once.TOKEN_FIELD, versions.FIELD}
+)  # read before the route, and nothing that anybody typed
 
 NEEDED = "Please fill this in."
 NOT_OFFERED = "Please choose one of the answers."
@@ -174,11 +176,11 @@ class Form:
 
 
 async def read_form(request: Request) -> Form:
-    """The form of this request; files are refused. Form tokens have been checked where the person was found."""
-    data: FormData = await request.form(max_files=0, max_fields=MOST_FIELDS)
+    """The form of this request without its files. Form tokens have been checked where the person was found."""
+    data = await once.read_form(request)
     sent: dict[str, list[str]] = {}
     for name, value in data.multi_items():
-        if isinstance(value, str) and len(sent) < MOST_FIELDS:
+        if isinstance(value, str) and len(sent) < once.MOST_FIELDS and name not in OURS:
             sent.setdefault(name, []).append(value)
     return Form(sent)
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from api import once
 from api.auth.gatekeeper import SignedIn
 from api.deps import csp_nonce, form_token
 from api.errors import TITLES, Problem
@@ -74,12 +75,18 @@ def render(
     session: Session | None = None,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
+    version: str = "",
     **values: Any,
 ) -> HTMLResponse:
-    """A page. With ``session`` the name of the signed-in person stands in its head."""
+    """A page. With ``session`` the name of the signed-in person stands in its head; ``version``: of what it shows,
+    carried by its forms."""
     locale = page_locale(request)
     signed_in = _signed_in(request)
-    person = {"me": _name(session, signed_in), "alarm": _alarm(session, signed_in, request)}
+    person = {
+        "me": _name(session, signed_in),
+        "alarm": _alarm(session, signed_in, request),
+        "version": version,
+    }
     text = fragment(request, template, **(person | values))
     return HTMLResponse(text, status, {"Content-Language": locale, **(headers or {})})
 
@@ -94,6 +101,8 @@ def fragment(request: Request, template: str, **values: Any) -> str:
         "other_locale": next(each for each in LOCALES if each != locale),
         "nonce": csp_nonce(request),
         "csrf": form_token(request) if signed_in is not None else None,
+        "once": once.new_token,
+        "version": "",
         "here": _here(request),
         "me": None,
         "alarm": None,
@@ -182,6 +191,7 @@ def error_page(request: Request, problem: Problem) -> Response:
         title=TITLES.get(problem.status, "Not possible now"),
         said=problem.message,
         params=problem.params,
+        typed=getattr(request.state, "typed", []),
         number=request.state.request_id,
     )
 

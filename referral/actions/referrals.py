@@ -214,6 +214,15 @@ def write_words(
         referral.words = former
         raise
     make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.REFERRAL_CHANGE,
+        at=now,
+        child_id=referral.child_id,
+        subject_id=referral.id,
+        detail={"words": True},
+    )
     return problems
 
 

@@ -127,6 +127,7 @@ def finish(
         raise NotPermitted
     if task.kind in BY_EVENT:
         raise PolicyViolation("This line ends by doing it on the case, not by ticking it off.")
+    session.refresh(task, with_for_update=True)  # of many who press at once the second reads who did (RL5)
     if task.done_at is not None:
         raise PolicyViolation("This has already been done.")
     if not (reason or "").strip():

@@ -335,6 +335,7 @@ def commit(
 ) -> ImportBatch:
     """Let the worker write the batch. With errors in it only its good rows can be written, and only if asked so."""
     access.check_may_at(actor, May.IMPORT, batch.organisation_id)
+    session.refresh(batch, with_for_update=True)  # of many who press at once one lets it be written (RL5)
     if batch.status in (BatchStatus.COMMITTING, BatchStatus.COMMITTED):
         return batch
     if batch.status is BatchStatus.REFUSED:

@@ -34,6 +34,9 @@ class FollowUp(Base):
     record_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     scheduled_at: Mapped[datetime] = mapped_column(Instant)
 
+    # A step is a compare-and-set: the row is changed only while its status is what was read (RL5).
+    __mapper_args__ = {"version_id_col": status, "version_id_generator": False}  # noqa: RUF012  # read by the mapper when the class is made
+
     record = SealedOptional()
 
 

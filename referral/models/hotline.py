@@ -211,4 +211,7 @@ class HotlineFollowUp(Base):
     done_by: Mapped[UUID | None] = mapped_column(reference("account.id"))
     words_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
 
+    # A step is a compare-and-set: the row is changed only while its status is what was read (RL5).
+    __mapper_args__ = {"version_id_col": status, "version_id_generator": False}  # noqa: RUF012  # read by the mapper when the class is made
+
     words = SealedOptional()

@@ -45,6 +45,9 @@ class PlanVersion(Base):
     review_on: Mapped[date | None]
     superseded_at: Mapped[datetime | None] = mapped_column(Instant)
 
+    # A step is a compare-and-set: the row is changed only while its status is what was read (RL5).
+    __mapper_args__ = {"version_id_col": status, "version_id_generator": False}  # noqa: RUF012  # read by the mapper when the class is made
+
     actions: Mapped[list[PlanAction]] = relationship(order_by="PlanAction.position")
     history: Mapped[list[PlanStatusChange]] = relationship(order_by="PlanStatusChange.changed_at")
 

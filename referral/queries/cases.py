@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, and_, false, or_, select
+from sqlalchemy import Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from referral.models.case import Assessment, Case, SafetyTalk
 from referral.models.crisis import CrisisEpisode
 from referral.models.followup import FollowUp
-from referral.models.plan import PlanVersion
+from referral.models.plan import PlanStatusChange, PlanVersion
 from referral.models.referral import Referral
 from referral.models.task import Task
 from referral.terms import CaseStatus, Custody
@@ -249,3 +249,21 @@ def get_safety_talk(session: Session, *, case: Case, talk_id: UUID) -> tuple[Saf
     if found is None:
         raise NotFound
     return found
+
+
+def version_of(session: Session, case: Case) -> int:
+    """The version of a case with its plan: it grows with each change of either. For ``ETag`` and ``If-Match``."""
+    session.flush()
+    steps = (
+        select(func.count())
+        .select_from(PlanStatusChange)
+        .join(PlanVersion, PlanVersion.id == PlanStatusChange.plan_id)
+        .where(PlanVersion.case_id == case.id)
+    )
+    return case.version + (session.scalar(steps) or 0)
+
+
+def things_of(session: Session, case: Case) -> list[UUID]:
+    """The ids under which the trail knows a case and its plans."""
+    plans = session.scalars(select(PlanVersion.id).where(PlanVersion.case_id == case.id))
+    return [case.id, *plans]

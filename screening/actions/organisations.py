@@ -140,6 +140,8 @@ def approve(
     """The second person signs the proposal they have read; whoever wrote it does not."""
     access.check_may_at(actor, May.SET_DISTRICT, district.id)
     setting = newest_setting(session, district.id)
+    if setting is not None:
+        session.refresh(setting, with_for_update=True)  # of two who sign at once one does (RL5)
     if setting is None or setting.approved_by is not None or setting.version != version:
         raise PolicyViolation("There is no such proposal waiting for a second person.")
     if actor.account_id is None:

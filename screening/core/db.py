@@ -246,5 +246,8 @@ def _postgresql(url: str, pool_size: int) -> Engine:
         max_overflow=0,
         pool_pre_ping=True,
         pool_timeout=5,
-        connect_args={"options": f"-c statement_timeout={STATEMENT_LIMIT_MS} -c timezone=UTC"},
+        # What was answered as stored is on disk, whatever the server was told to do by default (RL1).
+        connect_args={
+            "options": f"-c statement_timeout={STATEMENT_LIMIT_MS} -c timezone=UTC -c synchronous_commit=on"
+        },
     )

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from risk_model import Level, LevelRules, day_one
-from screening import results
+from screening import policies, results
 from screening.access import May, check_may_at, organisations_visible_to, places
 from screening.core.actor import Actor
 from screening.core.errors import NotFound
@@ -77,6 +77,7 @@ def count_level_changes(
 ) -> LevelChanges:
     """What another base rate would change (decision 19). Counts over a district; shows nobody."""
     check_may_at(actor, May.SET_DISTRICT, district.id)
+    policies.check_base_rate_limits(base_rate)
     below = organisations_visible_to(actor).where(
         Organisation.path.startswith(district.path, autoescape=True)
     )

@@ -174,8 +174,14 @@ def _inspect_parts(archive: zipfile.ZipFile) -> Container:
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    """Unpack once and keep nothing: size and checksum are what the directory says, or it is an error."""
+    """Unpack once and keep nothing: size and checksum are what the directory says, or it is an error.
+
+    A document type of its own stands before everything else in a part, and no spreadsheet program writes one.
+    """
     with archive.open(entry) as part:
+        head = part.read(_MB)
+        if entry.filename.endswith((".xml", ".rels")) and _DOCUMENT_TYPE.search(head):
+            raise WorkbookRefused(FOREIGN_MARKUP)
         while part.read(_MB):
             pass
 
@@ -238,6 +244,7 @@ class _Tags:
 
 _ROOT = re.compile(rb"<((?:[\w.-]+:)?)worksheet\b")
 _FOREIGN = re.compile(rb"<!DOCTYPE|<!ENTITY|<!\[CDATA\[|<!--|\x00", re.IGNORECASE)
+_DOCUMENT_TYPE = re.compile(rb"<!DOCTYPE|<!ENTITY", re.IGNORECASE)
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*encoding=[\"']([\w.-]+)[\"']", re.IGNORECASE)
 _REFERENCE = re.compile(rb"\br=[\"']([A-Z]{1,3})[0-9]{1,7}[\"']")
 _FAR = re.compile(rb"\br=[\"'](?:G[S-Z]|[H-Z][A-Z]|[A-Z]{3})[0-9]")  # beyond GR, the 200th column

@@ -16,9 +16,10 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from api import errors
 from api.auth.guessing import TooMany
-from api.deps import FRESH, IdempotencyDep, IfMatchDep, SessionDep, check_version, json_router
+from api.deps import FRESH, SessionDep, json_router
 from api.errors import problem_of
 from api.v1.schemas.common import Body, Day, Id, Instant, OneOf
+from api.versions import IfMatchDep
 from screening.core.actor import Role
 from screening.core.audit import AuditEvent, AuditRow
 from screening.core.errors import (
@@ -88,16 +89,12 @@ def trial(app):
         return {"stored": "yes"}
 
     @router.put("/version", dependencies=[FRESH])
-    def version(expected: IfMatchDep) -> None:
-        check_version(expected, 7)
+    def version(seen: IfMatchDep, session: SessionDep) -> None:
+        seen.check(session, 7, things=[], now=app.state.clock.now())
 
     @router.post("/once")
-    def once(session: SessionDep, repeatable: IdempotencyDep, body: Sample) -> dict[str, str]:
-        known = repeatable.find(session)
-        if known is None:
-            known = uuid4()
-            repeatable.remember(session, subject_id=known, now=app.state.clock.now())
-        return {"id": str(known)}
+    def once(session: SessionDep, body: Sample) -> dict[str, str]:
+        return {"id": str(uuid4())}
 
     app.include_router(router)
     return app
@@ -201,7 +198,7 @@ def test_another_media_type_is_415_on_every_json_route(client, routes, open_sess
 
 
 def test_an_unknown_field_is_422_on_every_json_route(client, routes, open_session, make_person):
-    headers = open_session(make_person("lin", *Role))
+    headers = open_session(make_person("lin", *Role)) | {"If-Match": '"1"'}
     for route in routes:
         if route.takes_json:
             answer = client.request(
@@ -321,6 +318,28 @@ def test_the_database_away_is_503_at_the_gate_too(client, headers, database, mon
         answer = client.get(path, headers=headers)
         check_problem(answer, 503, "unavailable")
         assert answer.headers["retry-after"]
+
+
+def test_with_the_database_away_no_list_is_empty(
+    client, routes, open_session, make_person, database, monkeypatch
+):
+    """Requirement RL8, for every reading that opens a transaction: 503 and when to come again, never "nothing"."""
+    headers = open_session(make_person("person", Role.COUNSELLOR, Role.CLINICIAN, Role.ENTRY_CLERK))
+
+    def away(*_, **__):
+        raise OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+
+    monkeypatch.setattr(database, "begin", away)
+    asked, without = 0, {"/api/v1/openapi.json", "/api/v1/instruments", "/api/v1/imports/template"}
+    for route in routes:
+        if route.method != "GET" or not route.is_api or route.path in without:
+            continue
+        answer = client.get(route.address(), headers=headers)
+        assert answer.status_code in {503, 403}, route.name
+        if answer.status_code == 503:
+            assert answer.headers["retry-after"], route.name
+            asked += 1
+    assert asked >= 10
 
 
 # --- what is not valid -------------------------------------------------------------------------------------

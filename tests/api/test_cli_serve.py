@@ -134,6 +134,22 @@ def test_nothing_that_was_asked_for_stands_in_the_log(start, free_port):
     assert "zhangsan" not in running.log.read_text()
 
 
+def test_a_request_that_runs_is_answered_before_the_service_ends(start, free_port):
+    """Requirement RL9: nothing new is taken, what runs is finished."""
+    running = start("serve", "--port", str(free_port))
+    running.until(lambda: answers(free_port))
+    body = b'{"username": "nobody", "password": "nothing to see here"}'
+    head = f"POST /api/v1/tokens HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", free_port), timeout=20) as half:
+        half.sendall(head.encode() + body[:10])
+        running.until(lambda: answers(free_port))  # it has been read by now: the next one was answered
+        running.process.send_signal(signal.SIGTERM)
+        running.until(lambda: not answers(free_port))
+        half.sendall(body[10:])
+        assert half.recv(4096).startswith(b"HTTP/1.1 401")
+    assert running.process.wait(30) == 0, running.log.read_text()
+
+
 def test_a_killed_service_starts_again(at_home, start, free_port):
     settings, _ = at_home
     first = start("serve", "--port", str(free_port))

@@ -46,7 +46,7 @@ def sheet_of(campaign, pupil, code="phq9"):
 
 def fields_of(page):
     """The hidden fields of the form on a page."""
-    hidden = dict(re.findall(r'<input type="hidden" name="(csrf_token|key)" value="([^"]+)"', page))
+    hidden = dict(re.findall(r'<input type="hidden" name="(csrf_token|once|key)" value="([^"]+)"', page))
     return hidden | {"on": "2026-10-14"}
 
 

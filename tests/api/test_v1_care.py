@@ -20,6 +20,7 @@ from screening.core.actor import Actor, Role
 from screening.core.audit import AuditEvent, AuditRow
 from screening.models.account import Account
 from screening.models.organisation import Organisation
+from tests.api.etags import if_match
 from tests.factories import answers, spread
 
 TALK = {
@@ -57,7 +58,9 @@ def case_id(world, pupil, database):
 @pytest.fixture
 def call(client, as_):
     def call(method, path, who="counsellor", body=None, **headers):
-        return client.request(method, f"/api/v1{path}", json=body, headers=as_(who) | headers)
+        path, headers = f"/api/v1{path}", as_(who) | headers
+        seen = if_match(client, method, path, headers)
+        return client.request(method, path, json=body, headers=seen | headers)
 
     return call
 

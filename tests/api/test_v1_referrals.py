@@ -16,6 +16,7 @@ from screening.core.paper import Rendered
 from screening.core.work import Tools
 from screening.models.child import AccessGrant
 from screening.models.consent import Consent, Purpose
+from tests.api.etags import if_match
 from tests.api.test_v1_care import TALK, WORDS
 from tests.factories import answers, spread
 
@@ -50,7 +51,9 @@ def pupil(world):
 @pytest.fixture
 def call(client, as_):
     def call(method, path, who="counsellor", body=None, **headers):
-        return client.request(method, f"/api/v1{path}", json=body, headers=as_(who) | headers)
+        path, headers = f"/api/v1{path}", as_(who) | headers
+        seen = if_match(client, method, path, headers)
+        return client.request(method, path, json=body, headers=seen | headers)
 
     return call
 

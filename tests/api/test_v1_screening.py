@@ -17,6 +17,7 @@ from screening.core.audit import AuditEvent, AuditRow
 from screening.models.campaign import Campaign, CampaignStatus
 from screening.models.consent import Consent
 from screening.models.organisation import DistrictSetting
+from tests.api.etags import if_match
 from tests.api.test_v1_care import TALK, WORDS
 from tests.factories import answers, spread
 
@@ -24,7 +25,9 @@ from tests.factories import answers, spread
 @pytest.fixture
 def call(client, as_):
     def call(method, path, who="counsellor", body=None, **headers):
-        return client.request(method, f"/api/v1{path}", json=body, headers=as_(who) | headers)
+        path, headers = f"/api/v1{path}", as_(who) | headers
+        seen = if_match(client, method, path, headers)
+        return client.request(method, path, json=body, headers=seen | headers)
 
     return call
 
@@ -76,6 +79,14 @@ def test_a_base_rate_is_not_changed_during_a_campaign(call, world):
     world.make_campaign()
     answer = call("PUT", "/district", "edu_officer", {"base_rate": 0.12, "release": "stepwise"})
     assert answer.status_code == 409
+
+
+def test_a_preview_outside_the_limits_is_refused_in_words(call, world):
+    """No level can be computed there; found by sending strange requests."""
+    world.submit(world.make_child(world.make_campaign()), "phq9", spread("phq9", 12))
+    for rate in (0.0, 0.26, 1.0):
+        answer = call("POST", "/district/preview", "edu_officer", {"base_rate": rate})
+        assert answer.status_code == 422, rate
 
 
 def test_the_preview_counts_children_and_hides_small_numbers(call, world):

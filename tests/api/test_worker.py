@@ -386,6 +386,22 @@ def test_the_trail_is_sealed_every_ten_seconds(database, clock, make, publish):
     assert timedelta(seconds=10) >= SEALING.every
 
 
+def test_answers_kept_for_a_second_press_are_thrown_away(database, clock, settings):
+    """The worker that the service starts has this job (requirement RL3)."""
+    from screening.core import idempotency
+
+    press = idempotency.Press(uuid4(), "POST /x", "key", b"a" * 32)
+    with database.begin() as session:
+        idempotency.remember(session, press, status=201, headers={}, answer="", now=clock.now())
+    worker = worker_module.compose(settings, database, clock)
+    for later, kept in ((timedelta(hours=24), True), (idempotency.KEPT, False)):
+        clock.forward(later)
+        worker.run_due(clock.now())
+        with database.look() as session:
+            assert (idempotency.find(session, press) is not None) is kept
+    worker.stop(within=1)
+
+
 def test_a_timed_job_runs_in_its_time_whatever_the_clock_does(clock, make):
     ran = []
     worker = make({}, timed=[Timed("tick", timedelta(seconds=30), lambda session, now: ran.append(now))])

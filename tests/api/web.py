@@ -46,7 +46,10 @@ class Browser:
     def send(self, path: str, seen: str | None = None, form: Mapping[str, object] | None = None, **fields):
         """Send a form from the page at ``seen``; ``None`` leaves a field out. ``form``: fields whose names are ours."""
         fields = {**fields, **(form or {})}
-        token = re.search(r'name="csrf_token" value="([^"]+)"', self.open(seen or "/today").text)
+        page = self.open(seen or "/today").text
+        hidden = (re.search(rf'name="{name}" value="([^"]+)"', page) for name in ("csrf_token", "once"))
+        token, once = hidden
         assert token, "no form of this session on the page"
-        data = {"csrf_token": token[1], **{k: v for k, v in fields.items() if v is not None}}
+        tokens = {"csrf_token": token[1]} | ({"once": once[1]} if once else {})
+        data = tokens | {k: v for k, v in fields.items() if v is not None}
         return self.client.post(path, data=data, headers=SAME)

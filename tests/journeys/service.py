@@ -17,6 +17,7 @@ from screening.core.db import Database
 from screening.core.paper import Printer
 from screening.core.settings import Settings
 from screening.core.work import Tools
+from tests.api.etags import if_match
 from tests.factories import PASSWORD, World, make_county
 
 API = "/api/v1"
@@ -76,7 +77,9 @@ class Service:
         self, who: str, path: str, body: dict[str, Any] | None = None, *, expect: int | None = None
     ) -> Any:
         """What this person presses."""
-        answer = self.client.post(API + path, headers=self.headers(who), json=body)
+        headers = self.headers(who)
+        seen = if_match(self.client, "POST", API + path, headers)
+        answer = self.client.post(API + path, headers=headers | seen, json=body)
         wanted = (200, 201, 204) if expect is None else (expect,)
         assert answer.status_code in wanted, (path, answer.status_code, answer.text)
         return answer.json() if answer.content else None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
@@ -20,17 +21,28 @@ from api.cli import check
 from api.errors import problem_of
 from instruments import catalogue
 from referral import intake
-from referral.actions import answers, crises, referrals
+from referral.actions import answers, cases, crises, followups, plans, referrals, tasks
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode, CrisisStepRecord
-from referral.models.plan import PlanVersion
+from referral.models.followup import FollowUp, FollowUpStatusChange
+from referral.models.plan import PlanStatusChange, PlanVersion
 from referral.models.referral import Referral, ReferralStatusChange
 from referral.models.task import Task
-from referral.terms import CrisisStep, ReferralStatus, TaskKind
+from referral.terms import (
+    CrisisStep,
+    FollowUpChannel,
+    FollowUpStatus,
+    PlanStatus,
+    ReferralStatus,
+    TaskKind,
+    Tier,
+)
+from screening.actions import campaigns
+from screening.core.audit import AuditEvent, AuditRow
 from screening.core.db import Database
 from screening.models.account import Account, RefreshToken, SignInSession
 from screening.models.administration import Administration, Mode
-from screening.models.campaign import RosterEntry
+from screening.models.campaign import Campaign, CampaignStatus, CampaignStatusChange, RosterEntry
 from screening.models.child import Child
 from screening.models.import_batch import CriticalSighting
 from tests.referral.county import County, phq9
@@ -241,6 +253,137 @@ def test_a_referral_is_sent_once(county, pupil):
     with county.database.look() as session:
         assert count(session, select(Task.id).where(Task.kind == TaskKind.REFERRAL_ANSWER)) == 1
     check_all(county)
+
+
+def a_seen_child(county: County, pupil: Any) -> tuple[UUID, UUID]:
+    """A case after its second assessment, with a confirmed plan and follow-ups: case and child."""
+    county.submit(pupil, "phq9", phq9(total=11))
+    county.assess(pupil)
+    with county.database.look() as session:
+        return session.execute(select(Case.id, Case.child_id)).one()
+
+
+def test_a_follow_up_is_held_once(county, pupil):
+    case_id, _ = a_seen_child(county, pupil)
+    with county.database.look() as session:
+        follow_up_id = session.scalars(
+            select(FollowUp.id).where(FollowUp.case_id == case_id).order_by(FollowUp.due_on).limit(1)
+        ).one()
+
+    def hold(place: int) -> None:
+        with county.database.begin() as session:
+            held = {
+                "actor": county.actors["counsellor"],
+                "case": session.get_one(Case, case_id),
+                "follow_up": session.get_one(FollowUp, follow_up_id),
+                "now": county.clock.now(),
+            }
+            if place % 2:
+                followups.miss(session, reason="请假", **held)
+            else:
+                followups.complete(session, channel=FollowUpChannel.PHONE, record="{}", **held)
+
+    pressed = all_at_once(hold)
+
+    assert len(pressed.values) == 1
+    assert pressed.statuses() <= SAID_NO
+    with county.database.look() as session:
+        done = select(FollowUpStatusChange.id).where(
+            FollowUpStatusChange.follow_up_id == follow_up_id,
+            FollowUpStatusChange.status != FollowUpStatus.DUE,
+        )
+        assert count(session, done) == 1
+    check_all(county)
+
+
+def test_a_plan_is_confirmed_once(county, pupil):
+    county.submit(pupil, "phq9", phq9(total=11))
+    with county.database.begin() as session:
+        case = session.scalars(select(Case)).one()
+        tier = {"tier": Tier.WATCH, "reason": "面谈所见", "now": county.clock.now()}
+        cases.set_tier(session, actor=county.actors["counsellor"], case=case, **tier)
+        case_id, plan = case.id, session.scalars(select(PlanVersion)).one()
+        plan_id, draft = plan.id, plan.status
+
+    def confirm(place: int) -> None:
+        with county.database.begin() as session:
+            plans.confirm(
+                session,
+                actor=county.actors[("counsellor", "centre")[place % 2]],
+                case=session.get_one(Case, case_id),
+                plan=session.get_one(PlanVersion, plan_id),
+                now=county.clock.now(),
+            )
+
+    pressed = all_at_once(confirm)
+
+    assert draft is PlanStatus.DRAFTED
+    assert len(pressed.values) == 1
+    assert pressed.statuses() <= SAID_NO
+    with county.database.look() as session:
+        confirmed = select(PlanStatusChange.id).where(
+            PlanStatusChange.plan_id == plan_id, PlanStatusChange.status == PlanStatus.CONFIRMED
+        )
+        assert count(session, confirmed) == 1
+
+
+def test_a_line_of_the_list_is_decided_once(county, pupil):
+    counsellor, lead = county.actors["counsellor"], county.actors["lead"]
+    with county.database.begin() as session:
+        task_id = tasks.require(
+            session,
+            actor=counsellor,
+            kind=TaskKind.REFUSED_ROWS,
+            subject_id=pupil.id,
+            organisation_id=county.places["school"].id,
+            owner_id=counsellor.account_id,
+            backup_id=lead.account_id,
+            due_at=county.clock.now(),
+            now=county.clock.now(),
+        ).id
+
+    def decide(place: int) -> None:
+        with county.database.begin() as session:
+            tasks.finish(
+                session,
+                actor=(counsellor, lead)[place % 2],
+                task=session.get_one(Task, task_id),
+                decision="done",
+                reason=f"第 {place} 人",
+                now=county.clock.now(),
+            )
+
+    pressed = all_at_once(decide)
+
+    assert len(pressed.values) == 1
+    assert pressed.statuses() == {409}
+    with county.database.look() as session:
+        done = select(AuditRow.id).where(
+            AuditRow.event == AuditEvent.TASK_DONE, AuditRow.subject_id == task_id
+        )
+        assert count(session, done) == 1
+
+
+def test_a_campaign_is_moved_once(county, pupil):
+    def close(place: int) -> None:
+        with county.database.begin() as session:
+            campaign = session.get_one(Campaign, county.campaign_id)
+            campaigns.move(
+                session,
+                actor=county.actors["counsellor"],
+                campaign=campaign,
+                to=CampaignStatus.CLOSING,
+                reason=None,
+                now=county.clock.now(),
+            )
+
+    pressed = all_at_once(close)
+
+    assert len(pressed.values) == 1
+    assert pressed.statuses() <= SAID_NO
+    with county.database.look() as session:
+        closing = select(CampaignStatusChange.id).where(CampaignStatusChange.status == CampaignStatus.CLOSING)
+        assert count(session, closing) == 1
 
 
 def test_a_refresh_token_is_worth_one_pair(county, settings, clock):

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from screening.core.actor import Actor
@@ -250,3 +250,20 @@ def test_who_waits_too_long_to_write_is_told_that_nothing_was_saved(database, mo
     monkeypatch.setattr("screening.core.db.WRITE_WAIT_SECONDS", 0.05)
     with database.begin(), pytest.raises(Unavailable, match="Nothing was saved"), database.begin():
         pytest.fail("two writers at once")
+
+
+def test_after_the_database_was_away_the_next_one_is_served(database):
+    """Requirement RL8: connections that died are noticed before they are used, and no statement runs for ever."""
+    if database.is_sqlite:
+        return
+    with database.look() as session:
+        limit = session.scalar(text("SHOW statement_timeout"))
+        on_disk = session.scalar(text("SHOW synchronous_commit"))  # RL1
+    others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+    killer = create_engine(database.url)
+    with killer.connect() as connection:
+        assert connection.scalar(text(others)) >= 1
+    killer.dispose()
+    with database.begin() as session:
+        assert session.scalar(text("SELECT 1")) == 1
+    assert (limit, on_disk) == ("10s", "on")

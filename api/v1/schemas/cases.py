@@ -479,18 +479,6 @@ class ConcludedOut(Answer):
     waits_for: str | None
 
     @classmethod
-    def again(cls, file: CaseFile, assessment_id: UUID) -> Self:
-        """What a press that is sent twice did the first time, as it stands now."""
-        referral = file.referral
-        waits = referral is not None and referral.status is ReferralStatus.AWAITING_GUARDIAN
-        return cls(
-            assessment_id=assessment_id,
-            plan_confirmed=any(plan.confirmed_at is not None for plan in file.plans),
-            sent=referral is not None and referral.sent_at is not None,
-            waits_for="guardian" if waits else None,
-        )
-
-    @classmethod
     def of(cls, concluded: Concluded) -> Self:
         return cls(
             assessment_id=concluded.assessment.id,

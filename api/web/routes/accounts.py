@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from api.auth.passwords import start_password
@@ -19,6 +19,7 @@ from api.deps import (
     TransactionDep,
     get_page_actor,
     needs,
+    page_router,
 )
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
@@ -36,9 +37,8 @@ from screening.queries.accounts import find_account, names_of
 from screening.queries.districts import get_organisation, list_organisations
 from screening.queries.staff import all_grants, get_account, get_grant, list_accounts
 
-router = APIRouter(
+router = page_router(
     prefix="/accounts",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.MANAGE_ACCOUNTS)],
 )
 

@@ -7,17 +7,16 @@ its transaction commits (decision 18).
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, Repeatable, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import campaigns as of_campaign
@@ -29,7 +28,7 @@ from referral.intake import UNREADABLE
 from screening.access import May
 from screening.core.actor import Actor
 from screening.core.clock import local_day
-from screening.core.errors import DomainError, InvalidInput, NotFound, PolicyViolation
+from screening.core.errors import DomainError, InvalidInput, NotFound
 from screening.models.administration import Mode
 from screening.models.campaign import RosterEntry
 from screening.models.consent import Purpose
@@ -40,17 +39,12 @@ from screening.queries.children import organisation_of
 from screening.queries.results import result_of
 from screening.queries.rosters import class_of_entry, list_class, list_classes
 
-router = APIRouter(
+router = page_router(
     prefix="/campaigns/{campaign_id}/roster/{entry_id}",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.RECORD_SHEET)],
 )
 
 BLANK = "A wholly blank sheet is no sheet: mark the child absent instead."
-STORED_ALREADY = (
-    "This sheet was stored when you first pressed the button. What was changed after that was not stored."
-)
-ROUTE = "POST /campaigns/roster/sheets"
 SHORTEST_KEY, LONGEST_KEY = 16, 60
 
 
@@ -239,16 +233,13 @@ def store_sheet(
 ) -> Response:
     """Store a sheet with all that follows from it, and go on: to what is to be done now, or to the next child.
 
-    The form carries a token that is good for one sheet: the same press twice is one sheet and one answer.
+    The form carries a key that is good for one sheet, besides the token of every form: one key, one sheet.
     """
     now = clock.now()
     desk = _desk(session, actor, campaign_id, entry_id, code, now)
     entry, instrument = desk.entry, _instrument(desk.entry, code)
     on, answers = form.day("on", needed=True), present.answers(instrument, form)
-    repeatable = _repeatable(actor, form, entry, code)
-    known = _find(session, repeatable)
-    if known is not None:
-        return _done(session, desk, code, known, on)
+    key = _key(form)
     if not any(answers.values()):
         return _sheet(
             request, session, desk, code, now, on=on or local_day(now), form=form, refused=InvalidInput(BLANK)
@@ -264,7 +255,7 @@ def store_sheet(
         administered_on=on,
         mode=Mode.PAPER,
         now=now,
-        idempotency_key=repeatable.key or "",
+        idempotency_key=key,
         informant=form.raw("informant") or None,
         conditions=SheetConditions(helped=form.has("helped"), reading_trouble=form.has("reading_trouble")),
     )
@@ -274,28 +265,18 @@ def store_sheet(
         return _sheet(
             request, session, desk, code, now, on=on, form=form, refused=refused, grade=submitted.grade
         )
-    repeatable.remember(session, subject_id=submitted.result.administration_id, now=now)
     session.flush()
     return _done(session, desk, code, submitted.result.administration_id, on)
 
 
-def _repeatable(actor: Actor, form: Form, entry: RosterEntry, code: str) -> Repeatable:
-    """The one-time token of the form with what it was used for."""
+def _key(form: Form) -> str:
+    """The key of this sheet: under it the sheet is stored once, whatever becomes of the form."""
     key = form.raw("key")
-    if actor.account_id is None or not (SHORTEST_KEY <= len(key) <= LONGEST_KEY and key.isascii()):
+    if not (SHORTEST_KEY <= len(key) <= LONGEST_KEY and key.isascii()):
         raise InvalidInput(
             "This form is out of date or was not sent from our page. Please open the page again."
         )
-    sent = sorted((name, list(values)) for name, values in form.sent.items() if name != "csrf_token")
-    body = json.dumps([str(entry.id), code, sent], ensure_ascii=False).encode()
-    return Repeatable(actor.account_id, ROUTE, key, body)
-
-
-def _find(session: Session, repeatable: Repeatable) -> UUID | None:
-    try:
-        return repeatable.find(session)
-    except InvalidInput:
-        raise PolicyViolation(STORED_ALREADY) from None
+    return key
 
 
 def _done(session: Session, desk: Desk, code: str, administration_id: UUID, on: date | None) -> Response:

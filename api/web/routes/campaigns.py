@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.versions import SeenDep
 from api.web.forms import FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import campaigns as present
@@ -25,7 +26,7 @@ from screening.queries.campaigns import (
 )
 from screening.queries.rosters import last_entry_of, list_class, list_classes
 
-router = APIRouter(prefix="/campaigns", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/campaigns", dependencies=[Depends(get_page_actor)])
 
 
 @router.get("", dependencies=[needs(May.READ_CAMPAIGNS)])
@@ -58,6 +59,7 @@ def show_campaign(campaign_id: UUID, request: Request, session: SessionDep, acto
         request,
         "campaigns/campaign.html",
         session=session,
+        version=str(campaign.version),
         campaign=campaign,
         status_word=present.status(campaign.status, locale),
         progress=progress(session, campaign=campaign),
@@ -71,7 +73,7 @@ def show_campaign(campaign_id: UUID, request: Request, session: SessionDep, acto
 
 @router.post("/{campaign_id}/steps", dependencies=[needs(May.RUN_CAMPAIGN, May.APPROVE_CAMPAIGN)])
 def move_campaign(
-    campaign_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    campaign_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """One step on. Announcing is the lead's, the others the counsellor's."""
     campaign = get_campaign(session, actor=actor, campaign_id=campaign_id)
@@ -79,6 +81,7 @@ def move_campaign(
     reason = form.text("reason", limit=200)
     form.check()
     if to is not None and to is not campaign.status:  # pressed twice: it is there already
+        seen.check(session, campaign.version, things=[campaign.id], now=clock.now())
         actions.move(session, actor=actor, campaign=campaign, to=to, reason=reason or None, now=clock.now())
     return go(f"/campaigns/{campaign.id}")
 

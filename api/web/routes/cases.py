@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.errors import VersionMismatch
+from api.versions import Seen, SeenDep
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import case as present
@@ -30,6 +32,8 @@ from referral.queries.cases import (
     get_follow_up,
     list_cases,
     safety_talks_of,
+    things_of,
+    version_of,
 )
 from referral.queries.worries import worries_of
 from referral.terms import (
@@ -57,7 +61,7 @@ from screening.queries.campaigns import current_consent
 from screening.queries.children import organisation_of
 from screening.queries.results import list_results
 
-router = APIRouter(prefix="/cases", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/cases", dependencies=[Depends(get_page_actor)])
 
 PAGE_SIZE = 200
 
@@ -124,7 +128,8 @@ def page(
         request,
         "cases/case.html",
         session=session,
-        status=422 if refused is not None or any(each and each.errors for each in (form, contact)) else 200,
+        status=_status(refused, form, contact),
+        version=_versions(session, file),
         case=case,
         who=present.person(case, child, local_day(now), locale),
         names=names,
@@ -190,6 +195,29 @@ def _draft(
 def _is_protected(case: Case) -> bool:
     """The county's own: what was asked there is seen there."""
     return case.custody is Custody.PROTECTED
+
+
+def _status(refused: DomainError | None, *forms: Form | None) -> int:
+    """A wrong field is 422; words for a case that has changed meanwhile 412."""
+    if isinstance(refused, VersionMismatch):
+        return 412
+    return 200 if refused is None and not any(form and form.errors for form in forms) else 422
+
+
+# Where the hidden field ``version`` of this page's forms holds which version.
+CASE, REFERRAL, CRISIS = 0, 1, 2
+
+
+def _versions(session: Session, file: CaseFile) -> str:
+    referral_version = file.referral.version if file.referral else 0
+    steps = len(file.crisis.steps) if file.crisis else 0
+    return f"{version_of(session, file.case)}.{referral_version}.{steps}"
+
+
+def check_seen(session: Session, seen: Seen, case: Case, now: datetime) -> None:
+    """Nobody decides on a case, or on its plan, that has changed since the page was opened (RL4)."""
+    things = things_of(session, case)
+    seen.check(session, version_of(session, case), things=things, now=now, place=CASE)
 
 
 CHOICES: dict[str, list[Any]] = {
@@ -274,10 +302,13 @@ def _sending(found: Referral | None) -> present.Sending:
 
 
 @router.post("/{case_id}/tier/sign", dependencies=[needs(May.SIGN_TIER)])
-def sign_tier(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def sign_tier(
+    case_id: UUID, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """The lead signs the tier; nobody signs their own."""
     now = clock.now()
     case = get_case(session, actor=actor, case_id=case_id, now=now)
+    check_seen(session, seen, case, now)
     cases.countersign(session, actor=actor, case=case, now=now)
     return go(f"/cases/{case.id}")
 

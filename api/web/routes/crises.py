@@ -9,15 +9,17 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs
+from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs, page_router
+from api.versions import Seen, SeenDep
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import crises as present
 from api.web.presenters import dates
 from api.web.presenters.case import crisis as crisis_view
+from api.web.routes.cases import CRISIS
 from referral.actions import crises
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode
@@ -28,9 +30,8 @@ from screening.access import May, may_about
 from screening.core.actor import Actor
 from screening.queries.accounts import names_of
 
-router = APIRouter(
+router = page_router(
     prefix="/crises",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.HANDLE_CRISIS)],
 )
 
@@ -63,6 +64,7 @@ def show_crisis(
         request,
         "crises/card.html",
         session=session,
+        version=str(len(card.episode.steps)),
         card=card,
         at=f"/crises/{card.episode.id}",
         crisis=crisis_view(card.episode, names_of(session, [card.episode.taken_by]), locale),
@@ -95,11 +97,16 @@ def record_step_by_card(
 
 @router.post("/{episode_id}/stand-down", dependencies=[needs(May.STAND_DOWN)])
 def stand_down_by_card(
-    episode_id: UUID, form: FormDep, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+    episode_id: UUID,
+    form: FormDep,
+    seen: SeenDep,
+    session: CrisisSessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
 ) -> Response:
     """解除, by the lead, when every guard holds."""
     card = queries.get_card(session, actor=actor, episode_id=episode_id, now=clock.now())
-    _stand_down(session, actor, card.case, card.episode, form, clock.now())
+    _stand_down(session, actor, card.case, card.episode, form, seen, 0, clock.now())
     return go("/crises")
 
 
@@ -188,6 +195,7 @@ def stand_down(
     case_id: UUID,
     episode_id: UUID,
     form: FormDep,
+    seen: SeenDep,
     session: CrisisSessionDep,
     actor: PageActorDep,
     clock: ClockDep,
@@ -195,15 +203,24 @@ def stand_down(
     """解除, by the lead, when every guard holds."""
     now = clock.now()
     case, episode = _episode(session, actor, case_id, episode_id, now)
-    _stand_down(session, actor, case, episode, form, now)
+    _stand_down(session, actor, case, episode, form, seen, CRISIS, now)
     return go(f"/cases/{case.id}")
 
 
 def _stand_down(
-    session: Session, actor: Actor, case: Case, episode: CrisisEpisode, form: Form, now: datetime
+    session: Session,
+    actor: Actor,
+    case: Case,
+    episode: CrisisEpisode,
+    form: Form,
+    seen: Seen,
+    place: int,
+    now: datetime,
 ) -> None:
     meeting = form.day("review_meeting_on")
     form.check()
+    # The other steps add to the record and overwrite nobody: in danger nobody is sent back to read first.
+    seen.check(session, len(episode.steps), things=[episode.id], now=now, place=place)
     crises.stand_down(
         session,
         actor=actor,

@@ -6,10 +6,10 @@ import math
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import Form, FormDep
 from api.web.lookups import organisation_names
 from api.web.pages import go, page_locale, render
@@ -30,7 +30,7 @@ from screening.queries.accounts import names_of
 from screening.queries.campaigns import count_open_campaigns, district_setting, newest_setting
 from screening.queries.districts import LevelChanges, count_level_changes, district_to_set
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(dependencies=[Depends(get_page_actor)])
 
 # Base rates are typed as per cent.
 HUNDRED = 100

@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import dates
@@ -26,9 +26,8 @@ from screening.queries.accounts import areas_above, names_of
 from screening.queries.districts import get_organisation
 from screening.queries.staff import colleagues, covers, gaps_of, get_turn, list_turns
 
-router = APIRouter(
+router = page_router(
     prefix="/duty",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.MANAGE_ACCOUNTS)],
 )
 

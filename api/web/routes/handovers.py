@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
-from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs
+from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs, page_router
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import hotline as present
@@ -19,9 +19,8 @@ from screening.core.errors import DomainError, InvalidInput, PolicyViolation
 from screening.queries.accounts import names_of
 
 RECEIVES = needs(May.RECEIVE_HANDOVER, May.HANDLE_CRISIS)
-router = APIRouter(
+router = page_router(
     prefix="/hotline/handovers",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), RECEIVES],
 )
 

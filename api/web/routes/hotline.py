@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
-from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs
+from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs, page_router
 from api.web.forms import Form, FormDep
 from api.web.pages import fragment, go, page_locale, render
 from api.web.presenters import hotline as present
@@ -49,7 +49,7 @@ from screening.core.i18n import translate
 from screening.models.child import Sex
 from screening.queries.accounts import names_of
 
-router = APIRouter(prefix="/hotline", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/hotline", dependencies=[Depends(get_page_actor)])
 
 LOGS, READS = needs(May.LOG_CALL), needs(May.READ_CALLS)
 CHOICES = {
@@ -184,7 +184,6 @@ def page(
         operator=names.get(call.operator_id, ""),
         minutes=int(((call.ended_at or now) - call.started_at).total_seconds() // 60),
         sequence=max(call.saved.values(), default=0) + 1,
-        once=uuid4().hex,
         form=view,
         refused=refused,
         choices=CHOICES,

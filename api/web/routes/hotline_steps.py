@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from starlette.responses import JSONResponse
 
-from api.deps import ClockDep, CrisisSessionDep, PageActorDep, Repeatable, get_page_actor, needs
+from api.deps import ClockDep, CrisisSessionDep, PageActorDep, get_page_actor, needs, page_router
 from api.web.forms import Form
 from api.web.pages import page_locale, render
 from api.web.routes.hotline import LOGS, READS, Desk, DeskDep, county_of, keep, press
@@ -24,9 +23,7 @@ from screening.access import May
 from screening.core.errors import InvalidInput
 from screening.core.i18n import translate
 
-router = APIRouter(
-    prefix="/hotline/calls/{call_id}", include_in_schema=False, dependencies=[Depends(get_page_actor)]
-)
+router = page_router(prefix="/hotline/calls/{call_id}", dependencies=[Depends(get_page_actor)])
 
 REVIEWS, APPROVES = needs(May.REVIEW_CALL), needs(May.APPROVE_DISCLOSURE)
 LINE, WORDS = 120, 2_000
@@ -91,30 +88,10 @@ def hand_over(desk: DeskDep) -> Response:
 
     def act() -> str:
         handover = _handover(desk)
-        once = _once(desk)
-        if once.find(desk.session) is None:
-            row = handovers.hand_over(
-                desk.session, actor=desk.actor, call=desk.call, handover=handover, now=desk.now
-            )
-            once.remember(desk.session, subject_id=row.id, now=desk.now)
+        handovers.hand_over(desk.session, actor=desk.actor, call=desk.call, handover=handover, now=desk.now)
         return "#handed"
 
     return press(desk, act)
-
-
-def _once(desk: Desk) -> Repeatable:
-    """The one-time token of this page with what was sent from it (RL3): a tired finger hands over once."""
-    token = desk.form.raw("once")
-    sent = [(name, list(desk.form.sent.get(name, ()))) for name in _OF_A_HANDOVER]
-    digest = hashlib.sha256(repr((token, desk.call.id, sent)).encode()).hexdigest()
-    key = digest if token else None
-    return Repeatable(desk.actor.account_id or desk.call.operator_id, "POST /hotline/handovers", key, b"")
-
-
-_OF_A_HANDOVER: tuple[str, ...] = (
-    *("rung", "to", "what_said", "where_now", "asked", "safe_way"),
-    *("agreed", "basis", "place", "received_by", "phoned_at"),
-)
 
 
 def _handover(desk: Desk) -> HandoverIn:

@@ -7,11 +7,20 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response, UploadFile
+from fastapi import Depends, Request, Response, UploadFile
 from fastapi import Form as FormField
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, DatabaseDep, PageActorDep, SessionDep, TransactionDep, get_page_actor, needs
+from api.deps import (
+    ClockDep,
+    DatabaseDep,
+    PageActorDep,
+    SessionDep,
+    TransactionDep,
+    get_page_actor,
+    needs,
+    page_router,
+)
 from api.web.forms import FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import campaigns as of_campaign
@@ -34,9 +43,8 @@ from screening.queries.imports import children_of_batch, count_rows, find_batch,
 from screening.spreadsheets.reader import read_in_child
 from screening.spreadsheets.template import template
 
-router = APIRouter(
+router = page_router(
     prefix="/imports",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.IMPORT)],
 )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import Form, FormDep
 from api.web.lookups import organisation_names
 from api.web.pages import go, page_locale, render
@@ -26,7 +26,7 @@ from screening.core.errors import Conflict, DomainError, InvalidInput, PolicyVio
 from screening.models.organisation import Organisation, OrganisationKind
 from screening.queries.districts import get_organisation, list_organisations
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(dependencies=[Depends(get_page_actor)])
 
 
 @router.get("/organisations", dependencies=[needs(May.MANAGE_ACCOUNTS)])

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.versions import SeenDep
 from api.web.forms import Form, FormDep
 from api.web.pages import go
+from api.web.routes.cases import check_seen
 from referral.actions import plans
 from referral.models.case import Case
 from referral.planning import PlanFacts
@@ -20,20 +22,20 @@ from referral.queries.signals import worst_signal
 from screening.access import May
 from screening.core.errors import NotFound
 
-router = APIRouter(
+router = page_router(
     prefix="/cases/{case_id}/plan",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.CONFIRM_PLAN)],
 )
 
 
 @router.post("/confirm")
 def confirm(
-    case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    case_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """A person confirms a draft that came after the tier was set; what is not ticked is dropped."""
     now = clock.now()
     case = get_case(session, actor=actor, case_id=case_id, now=now)
+    check_seen(session, seen, case, now)
     current = plans.current(session, case=case)
     if current is None:
         raise NotFound
@@ -49,11 +51,12 @@ def unticked(form: Form) -> frozenset[str]:
 
 @router.post("/review")
 def review(
-    case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    case_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """The next version after something new: drafted again, what is not ticked is dropped, confirmed."""
     now = clock.now()
     case = get_case(session, actor=actor, case_id=case_id, now=now)
+    check_seen(session, seen, case, now)
     reason = form.text("reason", limit=80, needed=True)
     form.check()
     facts = _facts(session, case, now)

@@ -6,10 +6,12 @@ import json
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, CrisisSessionDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, CrisisSessionDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.errors import VersionMismatch
+from api.versions import Seen, SeenDep
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import dates
@@ -27,7 +29,7 @@ from screening.core.clock import local_day
 from screening.core.errors import DomainError, InvalidInput, PolicyViolation
 from screening.queries.accounts import names_of
 
-router = APIRouter(prefix="/referrals", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/referrals", dependencies=[Depends(get_page_actor)])
 
 READS = needs(May.READ_REFERRALS)
 # The facility; or the school, which types in the answer of a facility that nobody can sign in for (代录).
@@ -63,6 +65,11 @@ def _is_theirs(session: Session, actor: Actor, found: Referral, now: datetime) -
     return phoned and may(actor, May.SEND_REFERRAL)
 
 
+def check_seen(session: Session, seen: Seen, found: Referral, now: datetime) -> None:
+    """Nobody answers a referral that has changed since the page was opened (RL4)."""
+    seen.check(session, found.version, things=[found.id], now=now)
+
+
 def page(
     request: Request,
     session: Session,
@@ -81,7 +88,8 @@ def page(
         request,
         "referrals/referral.html",
         session=session,
-        status=200 if refused is None and not (form and form.errors) else 422,
+        version=str(found.version),
+        status=_status(form, refused),
         referral=present.view(
             found,
             names=names,
@@ -104,6 +112,13 @@ def page(
     )
 
 
+def _status(form: Form | None, refused: DomainError | None) -> int:
+    """A wrong field is 422; words for a referral that has changed meanwhile 412."""
+    if isinstance(refused, VersionMismatch):
+        return 412
+    return 200 if refused is None and not (form and form.errors) else 422
+
+
 @router.get("/{referral_id}/note.pdf", dependencies=[READS])
 def show_note(
     referral_id: UUID,
@@ -123,21 +138,30 @@ def show_note(
 
 
 @router.post("/{referral_id}/receive", dependencies=[ANSWERS])
-def receive(referral_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def receive(
+    referral_id: UUID, seen: SeenDep, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """Somebody at the facility has it before their eyes."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     answers.receive(session, actor=actor, referral=found, now=now)
     return go(f"/referrals/{found.id}")
 
 
 @router.post("/{referral_id}/accept", dependencies=[ANSWERS])
 def accept(
-    referral_id: UUID, form: FormDep, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID,
+    form: FormDep,
+    seen: SeenDep,
+    session: CrisisSessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
 ) -> Response:
     """接诊; with a time in the same press where there is one."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     contact = form.text("contact", limit=120)
     at = form.instant("at")
     place = form.text("place", limit=120, needed=at is not None)
@@ -177,11 +201,12 @@ def take_into_care(referral_id: UUID, session: SessionDep, actor: PageActorDep, 
 
 @router.post("/{referral_id}/decline", dependencies=[ANSWERS])
 def decline(
-    referral_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """拒接 with a reason and a better place. The facility's view ends with it, so the next page is the list."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     reason = form.choice("reason", DeclineReason, needed=True)
     better = form.text("better_place", limit=120)
     form.check()
@@ -199,11 +224,12 @@ def decline(
 
 @router.post("/{referral_id}/schedule", dependencies=[ANSWERS])
 def schedule(
-    referral_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """A time and a place, or a new one."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     at = form.instant("at", needed=True)
     place = form.text("place", limit=120, needed=True)
     form.check()
@@ -220,21 +246,25 @@ def schedule(
 
 
 @router.post("/{referral_id}/attended", dependencies=[ANSWERS])
-def attended(referral_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def attended(
+    referral_id: UUID, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """The child came."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     answers.attended(session, actor=actor, case=case_of(session, referral=found), referral=found, now=now)
     return go(f"/referrals/{found.id}")
 
 
 @router.post("/{referral_id}/no-show", dependencies=[ANSWERS])
 def no_show(
-    referral_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """The child did not come: the school contacts the family."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     reason = form.choice("reason", NoShowReason) or NoShowReason.UNKNOWN
     form.check()
     case = case_of(session, referral=found)
@@ -244,11 +274,12 @@ def no_show(
 
 @router.post("/{referral_id}/ask", dependencies=[ANSWERS])
 def ask(
-    referral_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """The facility needs to know more; its clock stands still for a while."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    check_seen(session, seen, found, now)
     question = form.text("question", limit=400, needed=True)
     form.check()
     case = case_of(session, referral=found)
@@ -261,6 +292,7 @@ def write_return_note(
     referral_id: UUID,
     request: Request,
     form: FormDep,
+    seen: SeenDep,
     session: SessionDep,
     actor: PageActorDep,
     clock: ClockDep,
@@ -272,10 +304,11 @@ def write_return_note(
     if note is None:
         return page(request, session, actor, found, now, form=form)
     try:
+        check_seen(session, seen, found, now)
         with session.begin_nested():
             case = case_of(session, referral=found)
             return_notes.write(session, actor=actor, case=case, referral=found, note=note, now=now)
-    except (PolicyViolation, InvalidInput) as refused:
+    except (PolicyViolation, InvalidInput, VersionMismatch) as refused:
         return page(request, session, actor, found, now, form=form, refused=refused)
     return go(f"/referrals/{found.id}")
 

@@ -10,10 +10,10 @@ import secrets
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, CrisisSessionDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, CrisisSessionDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.forms import NEEDED, Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import case as of_case
@@ -29,9 +29,8 @@ from screening.core.errors import DomainError, InvalidInput, PolicyViolation
 from screening.queries.accounts import duty_phone, names_of
 from screening.queries.children import organisation_of
 
-router = APIRouter(
+router = page_router(
     prefix="/cases/{case_id}/safety-talk",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.ASSESS)],
 )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.versions import Seen, SeenDep
 from api.web.forms import FormDep
 from api.web.pages import go
+from api.web.routes.cases import REFERRAL
 from api.web.routes.talks import record_agreement
 from referral.actions import answers, plans, referrals, reroutes
 from referral.models.case import Case
@@ -22,20 +24,20 @@ from screening.access import May
 from screening.core.actor import Actor
 from screening.core.errors import InvalidInput, NotFound, PolicyViolation
 
-router = APIRouter(
+router = page_router(
     prefix="/cases/{case_id}/referral",
-    include_in_schema=False,
     dependencies=[Depends(get_page_actor), needs(May.SEND_REFERRAL, May.READ_RETURN_NOTE)],
 )
 SENDER = needs(May.SEND_REFERRAL)
 
 
-def _found(session: Session, actor: Actor, case_id: UUID, now: datetime) -> tuple[Case, Referral]:
-    """The case through the scope, and its open referral."""
+def _found(session: Session, actor: Actor, case_id: UUID, seen: Seen, now: datetime) -> tuple[Case, Referral]:
+    """The case through the scope, and its open referral, as it was when the page was opened (RL4)."""
     case = get_case(session, actor=actor, case_id=case_id, now=now)
     referral = referrals.find_open(session, case_id=case.id)
     if referral is None:
         raise NotFound
+    seen.check(session, referral.version, things=[referral.id], now=now, place=REFERRAL)
     return case, referral
 
 
@@ -60,21 +62,21 @@ def draft(
 
 
 @router.post("/told", dependencies=[SENDER])
-def told(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def told(case_id: UUID, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
     """A person has told the guardian about this referral; the answer may still be open."""
     now = clock.now()
-    case, referral = _found(session, actor, case_id, now)
+    case, referral = _found(session, actor, case_id, seen, now)
     referrals.tell_guardian(session, actor=actor, referral=referral, now=now)
     return _back(case)
 
 
 @router.post("/guardian", dependencies=[SENDER, needs(May.RECORD_CONSENT)])
 def guardian(
-    case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    case_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """The guardian has answered; if agreed and ticked it leaves with this press."""
     now = clock.now()
-    case, referral = _found(session, actor, case_id, now)
+    case, referral = _found(session, actor, case_id, seen, now)
     if form.raw("answer") not in ("agreed", "refused"):
         raise InvalidInput("Please choose one of the answers.")
     agreed = form.raw("answer") == "agreed"
@@ -99,10 +101,12 @@ def guardian(
 
 
 @router.post("/send", dependencies=[SENDER])
-def send(case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def send(
+    case_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """The note leaves, with consent or, with an escort, on the emergency basis."""
     now = clock.now()
-    case, referral = _found(session, actor, case_id, now)
+    case, referral = _found(session, actor, case_id, seen, now)
     emergency = form.has("emergency")
     escort = form.text("escort", limit=60, needed=emergency)
     form.check()
@@ -126,10 +130,12 @@ def _send(
 
 
 @router.post("/hold", dependencies=[SENDER])
-def hold(case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def hold(
+    case_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """Nothing leaves by itself until a day, with a reason."""
     now = clock.now()
-    case, referral = _found(session, actor, case_id, now)
+    case, referral = _found(session, actor, case_id, seen, now)
     until = form.day("until", needed=True)
     reason = form.text("reason", limit=120, needed=True)
     form.check()
@@ -142,11 +148,11 @@ def hold(case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep,
 
 @router.post("/withdraw", dependencies=[SENDER])
 def withdraw(
-    case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    case_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """Take the referral back, with a reason."""
     now = clock.now()
-    case, referral = _found(session, actor, case_id, now)
+    case, referral = _found(session, actor, case_id, seen, now)
     reason = form.text("reason", limit=80, needed=True)
     form.check()
     referrals.withdraw(session, actor=actor, referral=referral, reason=reason, now=now)
@@ -155,11 +161,11 @@ def withdraw(
 
 @router.post("/reroute", dependencies=[SENDER])
 def reroute(
-    case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    case_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
 ) -> Response:
     """Ask the next facility; nothing is typed twice."""
     now = clock.now()
-    case, referral = _found(session, actor, case_id, now)
+    case, referral = _found(session, actor, case_id, seen, now)
     reroutes.reroute(
         session,
         actor=actor,
@@ -174,10 +180,12 @@ def reroute(
 
 
 @router.post("/tell", dependencies=[SENDER])
-def tell(case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def tell(
+    case_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """What the facility asked for; its clock goes on."""
     now = clock.now()
-    case, referral = _found(session, actor, case_id, now)
+    case, referral = _found(session, actor, case_id, seen, now)
     answer = form.text("answer", limit=400, needed=True)
     form.check()
     answers.tell_more(session, actor=actor, case=case, referral=referral, answer=answer, now=now)
@@ -185,19 +193,23 @@ def tell(case_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep,
 
 
 @router.post("/acknowledge", dependencies=[needs(May.READ_RETURN_NOTE)])
-def acknowledge(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def acknowledge(
+    case_id: UUID, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """The return note has been read; the plan has to follow."""
     now = clock.now()
-    case, referral = _found(session, actor, case_id, now)
+    case, referral = _found(session, actor, case_id, seen, now)
     referrals.acknowledge(session, actor=actor, case=case, referral=referral, now=now)
     return _back(case)
 
 
 @router.post("/complete", dependencies=[SENDER])
-def complete(case_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+def complete(
+    case_id: UUID, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
     """The loop is closed: the plan was reviewed, the facility's view ends."""
     now = clock.now()
-    case, referral = _found(session, actor, case_id, now)
+    case, referral = _found(session, actor, case_id, seen, now)
     current = plans.current(session, case=case)
     referrals.complete(
         session,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from api.auth.gatekeeper import SignInRefused
 from api.auth.guessing import TooMany
@@ -17,6 +17,7 @@ from api.deps import (
     SignedInDep,
     clear_page_cookie,
     get_page_actor,
+    page_router,
     set_page_cookie,
 )
 from api.errors import CHALLENGE
@@ -26,8 +27,8 @@ from screening.core.errors import DomainError, InvalidInput
 from screening.core.i18n import LOCALES
 from screening.models.account import Account
 
-way_in = APIRouter(include_in_schema=False)
-own = APIRouter(include_in_schema=False, dependencies=[Depends(get_page_actor)])
+way_in = page_router()
+own = page_router(dependencies=[Depends(get_page_actor)])
 
 OPEN = frozenset({("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/language")})
 FIRST_PAGE = "/today"

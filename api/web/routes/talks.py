@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
+from api.errors import VersionMismatch
+from api.versions import SeenDep
 from api.web.forms import Form, FormDep
 from api.web.pages import go
 from api.web.presenters import interview
 from api.web.presenters.referral import BEFORE
-from api.web.routes.cases import page
+from api.web.routes.cases import check_seen, page
 from api.web.routes.plans import unticked
 from referral.actions import assessments, form_drafts, referrals
 from referral.actions.assessments import AssessmentIn
@@ -30,7 +32,7 @@ from screening.models.account import Account
 from screening.models.child import Child
 from screening.models.consent import ConsentStatus, Purpose
 
-router = APIRouter(prefix="/cases", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/cases", dependencies=[Depends(get_page_actor)])
 
 # The version of the text, where a person has told the guardian and no printed form was used.
 TOLD_BY_A_PERSON = "talk"
@@ -43,6 +45,7 @@ def conclude(
     case_id: UUID,
     request: Request,
     form: FormDep,
+    seen: SeenDep,
     session: SessionDep,
     actor: PageActorDep,
     clock: ClockDep,
@@ -56,11 +59,12 @@ def conclude(
     if form.errors or form.by_enter():
         return page(request, session, actor, case, now, form=form, refused=form.by_enter())
     try:
+        check_seen(session, seen, case, now)
         with session.begin_nested():  # a refusal takes back the press, not what was typed
             if form.has("guardian_agreed"):
                 record_agreement(session, actor, case.child, form, agreed=True, now=now)
             assessments.conclude(session, actor=actor, case=case, child=case.child, assessment=talk, now=now)
-    except (PolicyViolation, InvalidInput) as refused:
+    except (PolicyViolation, InvalidInput, VersionMismatch) as refused:
         case = get_case(session, actor=actor, case_id=case_id, now=now)
         return page(request, session, actor, case, now, form=form, refused=refused)
     form_drafts.drop(session, actor=actor, case=case, form=form_drafts.TALK)

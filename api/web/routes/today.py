@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, DatabaseDep, PageActorDep, SessionDep, get_page_actor, needs
+from api.deps import ClockDep, DatabaseDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.web.desk import desks
 from api.web.forms import FormDep
 from api.web.lookups import organisation_names
@@ -37,7 +37,7 @@ from screening.core.errors import NotFound
 from screening.core.i18n import translate
 from screening.queries.children import get_child, organisation_of
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(dependencies=[Depends(get_page_actor)])
 
 MOST_LINES = 500
 # A talk that was asked for without a case: the case is opened when somebody begins it.

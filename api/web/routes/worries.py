@@ -6,10 +6,19 @@ import secrets
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.orm import Session
 
-from api.deps import ClockDep, CrisisSessionDep, PageActorDep, SessionDep, SettingsDep, get_page_actor, needs
+from api.deps import (
+    ClockDep,
+    CrisisSessionDep,
+    PageActorDep,
+    SessionDep,
+    SettingsDep,
+    get_page_actor,
+    needs,
+    page_router,
+)
 from api.web.forms import Form, FormDep
 from api.web.lookups import organisation_names
 from api.web.pages import go, page_locale, render
@@ -36,7 +45,7 @@ from screening.queries.campaigns import district_of
 from screening.queries.children import get_child, list_children
 from screening.queries.districts import get_organisation
 
-router = APIRouter(prefix="/worries", include_in_schema=False, dependencies=[Depends(get_page_actor)])
+router = page_router(prefix="/worries", dependencies=[Depends(get_page_actor)])
 
 LIMITS = {"name": 40, "class_name": 20, "line": 200, "reason": 200}
 SHORTEST_KEY, LONGEST_KEY = 16, 60

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from sqlalchemy.orm import Session
 
 from api.auth.guessing import Addresses, TooMany
-from api.deps import AddressDep, ClockDep, DatabaseDep, TransactionDep
+from api.deps import AddressDep, ClockDep, DatabaseDep, TransactionDep, page_router
 from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import worries as present
@@ -32,7 +32,7 @@ from screening.core.errors import DomainError, InvalidInput, PolicyViolation
 from screening.core.i18n import LOCALES
 from screening.models.organisation import Organisation
 
-router = APIRouter(prefix="/worry", include_in_schema=False)
+router = page_router(prefix="/worry")
 
 OPEN = frozenset({("GET", "/worry"), ("POST", "/worry"), ("GET", "/worry/sent")})
 LONGEST_SECRET = 100

@@ -135,6 +135,7 @@
       const fields = new URLSearchParams(new FormData(form));
       const token = fields.get("csrf_token");
       fields.delete("csrf_token");
+      fields.delete("once"); // belongs to the press that is still to come
       try {
         const answer = await fetch(form.dataset.draft, {
           method: "POST", body: fields, headers: { "X-CSRF-Token": token }, keepalive: leaving,
