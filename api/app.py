@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from api import errors, v1, web
 from api.auth.gatekeeper import Gatekeeper
+from api.auth.guessing import Addresses
 from api.deps import DatabaseDep
 from api.middleware import AT_ONCE, Answers, Gate, Limits, Shedding
 from screening.core.clock import Clock
@@ -23,6 +24,7 @@ from screening.core.settings import Settings
 
 OPENAPI = "/api/v1/openapi.json"
 STATIC_FILES = Path(__file__).parent / "web" / "static"
+REPLY_TRIES = 30  # replies and wrong codes a minute from one address: a clinic has one, and few notes a day
 RESERVED_THREADS = 16  # for the crisis lane, beyond what usual requests can take
 
 
@@ -65,6 +67,7 @@ def create_app(
     app.state.gatekeeper = gatekeeper
     app.state.worker = worker
     app.state.error_page = web.error_page
+    app.state.reply_tries = Addresses(REPLY_TRIES)
     for kind in errors.HANDLED:
         app.add_exception_handler(kind, errors.handle)
     app.get("/healthz", include_in_schema=False)(healthz)

@@ -83,6 +83,7 @@ class May(StrEnum):
     APPROVE_DISCLOSURE = "calls.approve_disclosure"
     RECEIVE_HANDOVER = "handovers.receive"
     SET_DISTRICT = "district.set"
+    SET_FACILITY_CODE = "facility_codes.set"
     MANAGE_ACCOUNTS = "accounts.manage"
     READ_TRAIL = "trail.read"
 
@@ -121,7 +122,7 @@ MAY: dict[Role, frozenset[May]] = {
         | {May.CONFIRM_PLAN, May.SEND_REFERRAL, May.READ_RETURN_NOTE, May.HANDLE_CRISIS, May.FOLLOW_UP}
         | {May.RAISE_WORRY, May.RECORD_CONSENT, May.RECEIVE_HANDOVER}
     ),
-    Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT}),
+    Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT, May.SET_FACILITY_CODE}),
     Role.CITY_OFFICER: frozenset({May.READ_TASKS}),
     Role.HEALTH_OFFICER: frozenset({May.READ_TASKS}),
     Role.CLINIC_INTAKE: frozenset(
@@ -131,13 +132,13 @@ MAY: dict[Role, frozenset[May]] = {
         {May.READ_REFERRALS, May.ANSWER_REFERRAL, May.WRITE_RETURN_NOTE, May.READ_RETURN_NOTE, May.READ_TASKS}
         | {May.RECEIVE_HANDOVER}
     ),
-    Role.FACILITY_LEAD: frozenset({May.READ_REFERRALS, May.READ_TASKS}),
+    Role.FACILITY_LEAD: frozenset({May.READ_REFERRALS, May.READ_TASKS, May.SET_FACILITY_CODE}),
     Role.HOTLINE_OPERATOR: _HOTLINE,
     Role.HOTLINE_SUPERVISOR: _HOTLINE | {May.REVIEW_CALL, May.APPROVE_DISCLOSURE},
     Role.CHILD_DIRECTOR: frozenset({May.RAISE_WORRY, May.READ_TASKS}),
     Role.CHILD_SUPERVISOR: frozenset({May.READ_TASKS}),
     Role.PROTECTION_CENTRE: frozenset({May.READ_TASKS, May.RECEIVE_HANDOVER}),
-    Role.SYSADMIN: frozenset({May.MANAGE_ACCOUNTS}),
+    Role.SYSADMIN: frozenset({May.MANAGE_ACCOUNTS, May.SET_FACILITY_CODE}),
     Role.AUDITOR: frozenset({May.READ_TRAIL}),
 }
 

@@ -96,7 +96,8 @@ class UnknownNames:
 class Addresses:
     """Failures of the last minute by address. What succeeds does not count: a school is one address."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = PER_ADDRESS) -> None:
+        self._most = most
         self._failures: OrderedDict[str, deque[datetime]] = OrderedDict()
         self._lock = Lock()
 
@@ -106,13 +107,13 @@ class Addresses:
             recent = self._failures.get(_neighbourhood(address))
             while recent and recent[0] <= now - WINDOW:
                 recent.popleft()
-            if recent and len(recent) >= PER_ADDRESS:
+            if recent and len(recent) >= self._most:
                 raise TooMany(seconds=ceil((recent[0] + WINDOW - now).total_seconds()))
 
     def fail(self, address: str, now: datetime) -> None:
         with self._lock:
             place = _neighbourhood(address)
-            self._failures.setdefault(place, deque(maxlen=PER_ADDRESS)).append(now)
+            self._failures.setdefault(place, deque(maxlen=self._most)).append(now)
             self._failures.move_to_end(place)
             while len(self._failures) > REMEMBERED:
                 self._failures.popitem(last=False)

@@ -92,6 +92,7 @@ def render(
             signed_in=signed_in is not None,
             reads_cases=_may(signed_in, May.READ_CASES),
             reads_campaigns=_may(signed_in, May.READ_CAMPAIGNS),
+            sets_codes=_may(signed_in, May.SET_FACILITY_CODE),
             imports_files=_may(signed_in, May.IMPORT),
             word=partial(words.word, locale=locale),
             moment=partial(dates.moment, locale=locale),
@@ -105,7 +106,8 @@ def render(
 
 def _here(request: Request) -> str:
     """Where a change of language leads back to: this page, or the first one after a form."""
-    return request.url.path if request.method == "GET" else "/today"
+    path = request.url.path
+    return path if request.method == "GET" or path == "/r" or path.startswith("/r/") else "/today"
 
 
 def _name(session: Session | None, signed_in: SignedIn | None) -> str | None:

@@ -32,9 +32,30 @@ from screening.core.errors import InvalidInput
 
 
 def receive(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
-    """Opened in the facility's inbox. Opening again is nothing."""
+    """Opened in the facility's inbox. Opening again is nothing; opened late, it has its time to answer once more."""
     check_facility(actor, referral)
-    if referral.status in (ReferralStatus.SENT, ReferralStatus.EXPIRED_NO_ANSWER):
+    late = referral.status is ReferralStatus.EXPIRED_NO_ANSWER
+    if late or referral.status is ReferralStatus.SENT:
+        move(session, actor, referral, ReferralStatus.RECEIVED, None, None, now)
+    if late:
+        # Else the clock that has run out would end it again with the next tick.
+        case = session.get_one(Case, referral.case_id)
+        referral.answer_due_at = deadlines.due("T12", referral.urgency, now, china())
+        settle(session, actor, TaskKind.REFERRAL_REROUTE, referral, "received_late", now)
+        ask_answer(session, actor, case, referral, now)
+
+
+def _take_up(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:
+    """An answer begins: also a late one, and one that no longer waits for what was asked."""
+    check_facility(actor, referral)
+    if referral.status is ReferralStatus.INFO_REQUESTED:
+        referral.paused_at = None
+        settle(session, actor, TaskKind.REFERRAL_UPDATE, referral, "answered_anyway", now)
+    if referral.status in (
+        ReferralStatus.SENT,
+        ReferralStatus.EXPIRED_NO_ANSWER,
+        ReferralStatus.INFO_REQUESTED,
+    ):
         move(session, actor, referral, ReferralStatus.RECEIVED, None, None, now)
 
 
@@ -42,8 +63,7 @@ def accept(
     session: Session, *, actor: Actor, case: Case, referral: Referral, contact: str | None, now: datetime
 ) -> None:
     """接诊: somebody there has it; the first appointment has its own clock (T13)."""
-    check_facility(actor, referral)
-    receive(session, actor=actor, referral=referral, now=now)
+    _take_up(session, actor, referral, now)
     move(session, actor, referral, ReferralStatus.ACCEPTED, None, contact, now)
     for kind in (TaskKind.REFERRAL_ANSWER, TaskKind.REFERRAL_REROUTE):
         settle(session, actor, kind, referral, "accepted", now)
@@ -65,7 +85,7 @@ def decline(
     """拒接, with a reason and a better place (or "none"). An emergency cannot be declined (精神卫生法 28)."""
     check_facility(actor, referral)
     check_answerable(referral.urgency, declining=True, better_place=better_place)
-    receive(session, actor=actor, referral=referral, now=now)
+    _take_up(session, actor, referral, now)
     move(session, actor, referral, ReferralStatus.DECLINED, reason.value, better_place, now)
     settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "declined", now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
@@ -83,11 +103,13 @@ def schedule(
     place: str,
     now: datetime,
 ) -> None:
-    """预约, or a new time for it."""
+    """预约, or a new time for it. On the facility's behalf also one that is told afterwards."""
     check_facility(actor, referral)
-    if at <= now:
+    afterwards = at <= now
+    if afterwards and actor.source_id is None:
         raise InvalidInput("The appointment lies in the past.")
-    move(session, actor, referral, ReferralStatus.SCHEDULED, None, None, now)
+    reason = "told_afterwards" if afterwards else None
+    move(session, actor, referral, ReferralStatus.SCHEDULED, reason, None, now)
     referral.appointment_at, referral.appointment_place = at, place
     settle(session, actor, TaskKind.APPOINTMENT, referral, "scheduled", now)
     # A moved appointment is asked about on its own evening, not on the one before.
@@ -128,7 +150,8 @@ def ask_more(
     check_facility(actor, referral)
     if not question.strip():
         raise InvalidInput("Say what is needed.")
-    receive(session, actor=actor, referral=referral, now=now)
+    if referral.status is not ReferralStatus.INFO_REQUESTED:
+        _take_up(session, actor, referral, now)
     move(session, actor, referral, ReferralStatus.INFO_REQUESTED, None, question.strip(), now)
     referral.paused_at = now
     for kind in (TaskKind.REFERRAL_ANSWER, TaskKind.REFERRAL_REROUTE):

@@ -84,6 +84,7 @@ def status_row(
             changed_by=actor.account_id,
             reason=reason,
             remark=remark,
+            reply_id=actor.source_id,
         )
     )
 

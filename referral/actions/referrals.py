@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from referral import deadlines, disclosure
-from referral.actions import cases, notices
+from referral.actions import cases, notices, reply_codes
 from referral.actions.referral_steps import ask_answer, ask_school, end_lines, move, settle, status_row
 from referral.disclosure import DisclosureProblem, NoteContent
 from referral.models.case import Case
@@ -406,6 +406,8 @@ def _leave(
     referral.answer_due_at = deadlines.due("T12", referral.urgency, now, china())
     content = compose(session, referral=referral, case=case, now=now)
     _check_note(disclosure.check(content))
+    token, code = reply_codes.issue(session, referral=referral, now=now)
+    content = replace(content, reply_token=token, reply_code=code)
     referral.frozen = json.dumps(content.as_dict(), ensure_ascii=False, sort_keys=True)
     make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
     facility_id = referral.facility_id

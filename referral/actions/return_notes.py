@@ -55,7 +55,7 @@ def write(
     access.check_may_at(actor, May.WRITE_RETURN_NOTE, referral.facility_id)
     if referral.status not in WRITABLE:
         raise PolicyViolation("A return note is written after the child has come.")
-    _check(note, now)
+    check(note, now)
     row = ReturnNote(
         number=len(referral.return_notes) + 1,
         visit_on=note.visit_on,
@@ -71,6 +71,7 @@ def write(
         guardian_agreed=note.guardian_agreed,
         written_at=now,
         written_by=actor.account_id,
+        reply_id=actor.source_id,
     )
     referral.return_notes.append(row)
     audit.record(
@@ -86,7 +87,8 @@ def write(
     return row
 
 
-def _check(note: ReturnNoteIn, now: datetime) -> None:
+def check(note: ReturnNoteIn, now: datetime) -> None:
+    """Days that cannot be. Raises :class:`InvalidInput`."""
     if note.visit_on > local_day(now):
         raise InvalidInput("The day of the visit lies in the future.")
     if note.next_visit_on is not None and note.next_visit_on < note.visit_on:

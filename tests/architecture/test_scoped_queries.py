@@ -92,6 +92,8 @@ PARTS |= {"children", "cases", "entries", "results", "referrals", "episodes"}
 WITHOUT_AN_ACTOR: dict[str, str] = {
     "referral/queries/hotline.py:_agreeing": "is this child known? Answered without saying who (AZ8)",
     "referral/queries/hotline.py:count_lookups": "how many questions this operator has asked, by account",
+    "referral/queries/replies.py:find_by_token": "whoever holds the note: by 128 bits on it; shows no child",
+    "referral/queries/replies.py:find_by_number": "whoever holds the note: its code is asked for before anything",
     "referral/queries/facilities.py:_asked_this_week": "counts per facility for routing; names no child",
     "referral/queries/today.py:tasks_visible_to": "a person's own lines, by account; children on them are scoped",
     "referral/queries/today.py:_cases": "the cases behind a person's own lines; a list shows their numbers",

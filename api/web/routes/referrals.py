@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,8 +13,8 @@ from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import dates
 from api.web.presenters import referral as present
+from api.web.return_note_form import read_note_form
 from referral.actions import answers, return_notes
-from referral.actions.return_notes import ReturnNoteIn
 from referral.models.referral import Referral
 from referral.queries.referrals import case_of, get_referral, read_note
 from referral.terms import Attendance, DeclineReason, Finding, HelpWanted, NoShowReason, Outcome, RiskNow
@@ -29,7 +28,6 @@ router = APIRouter(prefix="/referrals", include_in_schema=False, dependencies=[D
 
 READS, ANSWERS = needs(May.READ_REFERRALS), needs(May.ANSWER_REFERRAL)
 PDF = "application/pdf"
-LINE = 400  # characters of one text of the return note
 CHOICES = {
     "decline": list(DeclineReason),
     "no_show": list(NoShowReason),
@@ -189,6 +187,15 @@ def attended(referral_id: UUID, session: SessionDep, actor: PageActorDep, clock:
     return go(f"/referrals/{found.id}")
 
 
+@router.post("/{referral_id}/in-care", dependencies=[ANSWERS])
+def take_into_care(referral_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
+    """诊疗中: care has begun, the return note is still to come."""
+    now = clock.now()
+    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    answers.take_into_care(session, actor=actor, referral=found, now=now)
+    return go(f"/referrals/{found.id}")
+
+
 @router.post("/{referral_id}/no-show", dependencies=[ANSWERS])
 def no_show(
     referral_id: UUID, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
@@ -229,7 +236,7 @@ def write_return_note(
     """回转单 (F1 part 3): ticks, one line of advice, and the clinical part where the guardian agreed."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    note = _read_note(form)
+    note = read_note_form(form)
     if note is None:
         return page(request, session, actor, found, now, form=form)
     try:
@@ -239,35 +246,3 @@ def write_return_note(
     except (PolicyViolation, InvalidInput) as refused:
         return page(request, session, actor, found, now, form=form, refused=refused)
     return go(f"/referrals/{found.id}")
-
-
-def _read_note(form: Form) -> ReturnNoteIn | None:
-    """The form, or ``None`` where something is missing or wrong; what it is stands in ``form``."""
-    visit_on = form.day("visit_on", needed=True)
-    outcome = form.choice("outcome", Outcome, needed=True)
-    finding = form.choice("finding", Finding, needed=True)
-    risk = form.choice("risk_now", RiskNow, needed=True)
-    attendance = form.choice("attendance", Attendance, needed=True)
-    form.text("school_advice", limit=LINE, needed=True)
-    advice = _parts(form, "school_advice", "warning_signs", "family_advice", "contact")
-    clinical = _parts(form, "summary", "medicine_at_school")
-    next_visit_on = form.day("next_visit_on")
-    if form.errors or not (visit_on and outcome and finding and risk and attendance):
-        return None
-    return ReturnNoteIn(
-        visit_on=visit_on,
-        outcome=outcome,
-        finding=finding,
-        assessor_saw_probability=form.has("saw_probability"),
-        risk_now=risk,
-        attendance=attendance,
-        advice=json.dumps(advice, ensure_ascii=False, sort_keys=True),
-        clinical=json.dumps(clinical, ensure_ascii=False, sort_keys=True) if clinical else None,
-        next_visit_on=next_visit_on,
-        guardian_agreed=form.has("guardian_agreed"),
-    )
-
-
-def _parts(form: Form, *names: str) -> dict[str, str]:
-    """The filled fields of one part of the form."""
-    return {name: text for name in names if (text := form.text(name, limit=LINE))}
