@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,10 +12,11 @@ from sqlalchemy.orm import Session
 from referral.actions import notices, tasks
 from referral.models.case import Case
 from referral.models.referral import Referral, ReferralStatusChange
+from referral.models.reply import ReferralReply
 from referral.models.task import Task
 from referral.queries.people import facility_people
 from referral.states import REFERRAL_OPEN, REFERRAL_TRANSITIONS, check_transition
-from referral.terms import ReferralStatus, TaskKind, Urgency
+from referral.terms import ReferralStatus, ReplyResult, TaskKind, Urgency
 from screening import access
 from screening.access import May
 from screening.core import audit
@@ -160,6 +162,25 @@ def end_lines(session: Session, actor: Actor, referral: Referral, decision: str,
     ).all()
     for kind in kinds:
         settle(session, actor, kind, referral, decision, now)
+    # An unverified reply to it has nothing left to change, and would wait for nobody.
+    for reply in _waiting_replies(session, referral):
+        reply.settled_at, reply.settled_by = now, actor.account_id
+        reply.result = ReplyResult.SET_ASIDE
+
+
+def _waiting_replies(session: Session, referral: Referral) -> Sequence[ReferralReply]:
+    waiting = select(ReferralReply).where(
+        ReferralReply.referral_id == referral.id, ReferralReply.settled_at.is_(None)
+    )
+    return session.scalars(waiting).all()
+
+
+def check_no_reply_waits(session: Session, referral: Referral) -> None:
+    """Before a loop is closed. Raises :class:`PolicyViolation`."""
+    if _waiting_replies(session, referral):
+        raise PolicyViolation(
+            "A reply without an account still waits. Call the facility and confirm it, or set it aside."
+        )
 
 
 def ask_answer(session: Session, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:

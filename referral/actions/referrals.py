@@ -14,7 +14,15 @@ from sqlalchemy.orm import Session
 
 from referral import deadlines, disclosure
 from referral.actions import cases, notices, reply_codes
-from referral.actions.referral_steps import ask_answer, ask_school, end_lines, move, settle, status_row
+from referral.actions.referral_steps import (
+    ask_answer,
+    ask_school,
+    check_no_reply_waits,
+    end_lines,
+    move,
+    settle,
+    status_row,
+)
 from referral.disclosure import DisclosureProblem, NoteContent
 from referral.models.case import Case
 from referral.models.referral import Referral
@@ -498,6 +506,7 @@ def complete(
     access.check_may(actor, May.SEND_REFERRAL)
     if plan_status is PlanStatus.REVIEW_DUE:
         raise PolicyViolation("Review the plan first: the return note has not been worked into it.")
+    check_no_reply_waits(session, referral)
     move(session, actor, referral, ReferralStatus.COMPLETED, None, None, now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
     end_lines(session, actor, referral, "completed", now)

@@ -175,6 +175,7 @@ class TestTheCodesOfANote:
     def test_they_are_good_until_the_referral_ends(self, county, sent, end):
         with county.database.begin() as session:
             token = token_of(referral_of(county, session, sent))
+        say(county, sent, Said(R.RECEIVED))
         if end == "withdraw":
             with county.database.begin() as session:
                 referrals.withdraw(
@@ -188,6 +189,10 @@ class TestTheCodesOfANote:
             press(county, sent, answers.decline, "intake", reason=DeclineReason.FULL, better_place="无")
         with county.database.begin() as session:
             assert find_by_token(session, token=token) is None
+            # What waited waits for nobody now; after a refusal the school still decides.
+            [reply] = referral_of(county, session, sent).replies
+            assert reply.result is (ReplyResult.SET_ASIDE if end == "withdraw" else None)
+            assert (K.REPLY_VERIFY in county.tasks(session, sent)) is (end == "decline")
         with pytest.raises(NotFound):
             say(county, sent, Said(R.RECEIVED))
 
@@ -444,6 +449,11 @@ class TestTheMachine:
                     referrals.acknowledge(session, **both)
                 else:
                     referrals.complete(session, plan_status=PlanStatus.CONFIRMED, **both)
+            if reach is S.ACKNOWLEDGED:
+                say(county, sent, Said(R.RETURN_NOTE, note=NOTE), code=True)
+                with pytest.raises(PolicyViolation):  # nothing is closed over a reply nobody has looked at
+                    press(county, sent, referrals.complete, "counsellor", plan_status=PlanStatus.CONFIRMED)
+                decide(county, sent, replies.set_aside, reason="与纸质单相同")
         type_in(county, sent, Said(R.RETURN_NOTE, note=replace(NOTE, outcome=Outcome.ADMITTED)))
         with county.database.begin() as session:
             referral = referral_of(county, session, sent)
