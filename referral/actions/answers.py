@@ -28,7 +28,7 @@ from screening.access import May
 from screening.core.actor import Actor
 from screening.core.calendar import china
 from screening.core.clock import local_day
-from screening.core.errors import InvalidInput
+from screening.core.errors import InvalidInput, PolicyViolation
 
 
 def receive(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
@@ -170,6 +170,9 @@ def tell_more(
     access.check_may(actor, May.SEND_REFERRAL)
     if not answer.strip():
         raise InvalidInput("Say what is needed.")
+    if referral.status is not ReferralStatus.INFO_REQUESTED:
+        # From sent or expired the machine leads to received as well, but only by the facility's own press.
+        raise PolicyViolation("The facility has not asked anything.")
     move(session, actor, referral, ReferralStatus.RECEIVED, None, answer.strip(), now)
     settle(session, actor, TaskKind.REFERRAL_UPDATE, referral, "told", now)
     resume(session, actor=actor, case=case, referral=referral, now=now)

@@ -425,6 +425,11 @@ class TestTheMachine:
             assert K.REFERRAL_ANSWER in tasks
             assert K.REFERRAL_REROUTE not in tasks
 
+    def test_the_school_answers_only_what_was_asked(self, county, sent):
+        with pytest.raises(PolicyViolation):
+            press(county, sent, answers.tell_more, "counsellor", answer="没有用药")
+        assert status(county, sent) is S.SENT  # only the facility says that it has received
+
     @pytest.mark.parametrize("what", ["accept", "decline"])
     def test_a_facility_that_asked_may_answer_without_waiting(self, county, sent, what):
         press(county, sent, answers.ask_more, "intake", question="近期用药?")
