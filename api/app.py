@@ -31,6 +31,7 @@ STATIC_FILES = Path(__file__).parent / "web" / "static"
 BY_STRANGERS, WITHIN = 40, timedelta(minutes=10)
 # How long an answer to a stranger takes at least, so that its length does not tell whether a child was found.
 EVEN_SECONDS = 0.4
+REPLY_TRIES = 30  # replies and wrong codes a minute from one address: a clinic has one, and few notes a day
 RESERVED_THREADS = 16  # for the crisis lane, beyond what usual requests can take
 
 
@@ -78,6 +79,7 @@ def create_app(
     app.state.running = set()  # presses of programs at work in this process
     app.state.error_page = web.error_page
     app.state.page_locale = web.page_locale
+    app.state.reply_tries = Addresses(REPLY_TRIES)
     for kind in errors.HANDLED:
         app.add_exception_handler(kind, errors.handle)
     return app

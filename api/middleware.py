@@ -230,7 +230,13 @@ class Gate:
     ) -> None:
         self.app = app
         self.gatekeeper = gatekeeper
-        self.open_to_all = frozenset(open_to_all)
+        self.open_to_all = frozenset(each for each in open_to_all if "{" not in each[1])
+        # An address with one value in it, as the reply page of a note: its route's own template, anything as value.
+        self.open_below = tuple(
+            (method, re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path))))
+            for method, path in open_to_all
+            if "{" in path
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -265,7 +271,9 @@ class Gate:
         if path.startswith(STATIC) and method in {"GET", "HEAD"}:
             return True
         asked = "GET" if method == "HEAD" else method
-        return (asked, path) in self.open_to_all or is_below(path, places)
+        if (asked, path) in self.open_to_all or is_below(path, places):
+            return True
+        return any(asked == method and shape.fullmatch(path) for method, shape in self.open_below)
 
     def _with_new_cookie(self, send: Send, signed_in: SignedIn) -> Send:
         """Put a fresh cookie on the answer, unless the route has set or taken it away itself."""

@@ -393,6 +393,7 @@ def compose(settings: Settings, database: Database, clock: Clock, *, more: Seque
         clock=clock,
         printer=Printer(find_fonts(settings.font) if settings.font else None),
         gateway=WebhookGateway(settings.webhook, clock) if settings.webhook else None,
+        base_url=settings.base_url,
     )
     return Worker(
         database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, *more)

@@ -219,6 +219,9 @@ class NoteContent:
     out: OutNote
     reply: ReturnPart
     category_reason: str = ""
+    # So that the facility can answer without an account; made when the note is sent, and on no earlier paper.
+    reply_token: str = ""
+    reply_code: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; this is what is frozen into the referral."""

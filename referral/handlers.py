@@ -54,7 +54,7 @@ def _has_note(referral: Referral) -> bool:
 
 
 def _perform_note(order: _NoteOrder, tools: Tools) -> Rendered:
-    return to_pdf(tools.printer, order.content)
+    return to_pdf(tools.printer, order.content, base_url=tools.base_url)
 
 
 def _store_note(session: Session, payload: Payload, paper: Rendered, tools: Tools) -> None:

@@ -188,6 +188,36 @@ class DeclineReason(Term):
     UNSAFE_FOR_US = "unsafe_for_us", "本机构无法保障安全"
 
 
+class ReplyKind(Term):
+    """机构答复的内容, given without an account."""
+
+    RECEIVED = "received", "已收到"
+    ACCEPTED = "accepted", "接诊"
+    DECLINED = "declined", "不接诊"
+    APPOINTMENT = "appointment", "预约时间"
+    CAME = "came", "已到诊"
+    DID_NOT_COME = "did_not_come", "未到诊"
+    IN_CARE = "in_care", "已开始诊疗"
+    RETURN_NOTE = "return_note", "回转单"
+
+
+class ReplySource(Term):
+    """答复来源. Where the words came from that are not their writer's own."""
+
+    CODE = "code", "扫码或回复码"
+    PAPER = "paper", "纸质回转单"
+    PHONE = "phone", "电话"
+
+
+class ReplyResult(Term):
+    """核实结果. What became of a reply without an account."""
+
+    CONFIRMED = "confirmed", "已电话核实"
+    SET_ASIDE = "set_aside", "未采用"
+    REPLACED = "replaced", "已有新的答复"
+    TYPED = "typed", "代录"
+
+
 class RefusalReason(Term):
     """监护人不同意的原因. Each has an answer to offer."""
 
@@ -508,6 +538,7 @@ class TaskKind(Term):
     RETURN_NOTE = "return_note", "填写回转单"
     RETURN_NOTE_READ = "return_note_read", "阅读回转单"
     REPLY_VERIFY = "reply_verify", "核实未登录回复"
+    REPLY_TRIED = "reply_tried", "回复码多次输错,请了解"
     NOTE_OVERDUE = "note_overdue", "转介单未生成"
     GLYPH_MISSING = "glyph_missing", "缺字补写"
     # crisis

@@ -88,6 +88,7 @@ class May(StrEnum):
     READ_OVERDUE = "overdue.read"
     READ_SILENT = "silent.read"
     SET_FACILITY = "facility.set"
+    SET_FACILITY_CODE = "facility_codes.set"
     MANAGE_ACCOUNTS = "accounts.manage"
     READ_TRAIL = "trail.read"
     READ_GAPS = "gaps.read"
@@ -129,7 +130,9 @@ MAY: dict[Role, frozenset[May]] = {
         | {May.CONFIRM_PLAN, May.SEND_REFERRAL, May.READ_RETURN_NOTE, May.HANDLE_CRISIS, May.FOLLOW_UP}
         | {May.RAISE_WORRY, May.RECORD_CONSENT, May.RECEIVE_HANDOVER, May.READ_GAPS, May.MATCH_WORRY}
     ),
-    Role.EDU_OFFICER: frozenset({May.READ_TASKS, May.SET_DISTRICT, May.READ_GAPS, May.READ_OVERDUE}),
+    Role.EDU_OFFICER: frozenset(
+        {May.READ_TASKS, May.SET_DISTRICT, May.READ_GAPS, May.READ_OVERDUE, May.SET_FACILITY_CODE}
+    ),
     Role.CITY_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS, May.READ_OVERDUE}),
     Role.HEALTH_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS, May.READ_SILENT}),
     Role.CLINIC_INTAKE: frozenset(
@@ -139,13 +142,15 @@ MAY: dict[Role, frozenset[May]] = {
         {May.READ_REFERRALS, May.ANSWER_REFERRAL, May.WRITE_RETURN_NOTE, May.READ_RETURN_NOTE, May.READ_TASKS}
         | {May.RECEIVE_HANDOVER}
     ),
-    Role.FACILITY_LEAD: frozenset({May.READ_REFERRALS, May.READ_TASKS, May.SET_FACILITY}),
+    Role.FACILITY_LEAD: frozenset(
+        {May.READ_REFERRALS, May.READ_TASKS, May.SET_FACILITY, May.SET_FACILITY_CODE}
+    ),
     Role.HOTLINE_OPERATOR: _HOTLINE,
     Role.HOTLINE_SUPERVISOR: _HOTLINE | {May.REVIEW_CALL, May.APPROVE_DISCLOSURE},
     Role.CHILD_DIRECTOR: frozenset({May.RAISE_WORRY, May.READ_TASKS}),
     Role.CHILD_SUPERVISOR: frozenset({May.READ_TASKS}),
     Role.PROTECTION_CENTRE: frozenset({May.READ_TASKS, May.RECEIVE_HANDOVER, May.MATCH_WORRY}),
-    Role.SYSADMIN: frozenset({May.MANAGE_ACCOUNTS}),
+    Role.SYSADMIN: frozenset({May.MANAGE_ACCOUNTS, May.SET_FACILITY_CODE}),
     Role.AUDITOR: frozenset({May.READ_TRAIL}),
 }
 

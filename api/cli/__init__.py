@@ -35,11 +35,13 @@ db_commands = typer.Typer(
 accounts_commands = typer.Typer(help="Accounts and their roles.", no_args_is_help=True)
 organisations_commands = typer.Typer(help="Areas, schools, facilities.", no_args_is_help=True)
 audit_commands = typer.Typer(help="The trail of who saw and did what.", no_args_is_help=True)
+facilities_commands = typer.Typer(help="Facilities that receive referrals.", no_args_is_help=True)
 outbox_commands = typer.Typer(help="Background work that was given up.", no_args_is_help=True)
 for _name, _group in (
     ("db", db_commands),
     ("accounts", accounts_commands),
     ("organisations", organisations_commands),
+    ("facilities", facilities_commands),
     ("audit", audit_commands),
     ("outbox", outbox_commands),
 ):
@@ -324,6 +326,20 @@ def add_organisation(
     from screening.models.organisation import OrganisationKind
 
     run(settings(), code=code, name=name, kind=OrganisationKind(kind.value), below=below, phone=phone)
+
+
+@facilities_commands.command("code")
+def set_facility_code(
+    code: Annotated[str, typer.Argument(help="code of the facility")],
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="last day; otherwise the end of the school term"),
+    ] = None,
+) -> None:
+    """Make a facility's own code for return notes without an account. Shown once; the former one ends."""
+    from api.cli.facilities import set_code
+
+    set_code(settings(), code=code, until=until.date() if until else None)
 
 
 # --- trail and background work -----------------------------------------------------------------------------

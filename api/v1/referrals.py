@@ -46,8 +46,8 @@ from screening.queries.accounts import names_of
 router = json_router(tags=["referrals"])
 
 SEND = needs(May.SEND_REFERRAL)
-# The facility; or the school, which types in the answer of a facility that nobody can sign in for.
-ANSWER = needs(May.ANSWER_REFERRAL, May.SEND_REFERRAL)
+ANSWER = needs(May.ANSWER_REFERRAL)
+MOVE_APPOINTMENT = needs(May.ANSWER_REFERRAL, May.SEND_REFERRAL)  # a time that was given is moved by either side
 
 Shown = FacilityReferralOut | SchoolReferralOut
 
@@ -289,7 +289,7 @@ def decline(
     return shown(session, actor, referral, response)
 
 
-@router.post("/referrals/{referral_id}/schedule", dependencies=[ANSWER])
+@router.post("/referrals/{referral_id}/schedule", dependencies=[MOVE_APPOINTMENT])
 def schedule(
     referral_id: UUID,
     body: ScheduleIn,

@@ -13,6 +13,7 @@ from api.web.routes import (
     crises,
     district,
     duty,
+    facility_codes,
     handovers,
     hotline,
     hotline_steps,
@@ -20,6 +21,8 @@ from api.web.routes import (
     places,
     plans,
     referrals,
+    replies,
+    reply,
     safety_talks,
     sending,
     session,
@@ -32,18 +35,19 @@ from api.web.routes import (
 __all__ = ["OPEN", "error_page", "page_locale", "routers"]
 
 # Pages that strangers may open, as (method, path); the gate and the tests read this.
-OPEN: frozenset[tuple[str, str]] = session.OPEN | worry_public.OPEN
+OPEN: frozenset[tuple[str, str]] = session.OPEN | worry_public.OPEN | reply.OPEN
 
 
 def routers() -> list[APIRouter]:
     """What the app includes: routers behind :func:`api.deps.get_page_actor`, except those of ``OPEN``."""
-    school = [cases.router, talks.router, safety_talks.router, plans.router, sending.router]
+    school = [cases.router, talks.router, safety_talks.router, plans.router, sending.router, replies.router]
     worry = [worry_public.router, worries.router]
     sheets = [imports.router, campaigns.router, administrations.router]
     line = [hotline.router, hotline_steps.router, handovers.router]
-    upkeep = [accounts.router, duty.router, places.router, district.router]
+    upkeep = [accounts.router, duty.router, places.router, district.router, facility_codes.router]
     return [
         session.way_in,
+        reply.router,
         session.own,
         today.router,
         *school,

@@ -124,7 +124,8 @@ def fragment(request: Request, template: str, **values: Any) -> str:
 
 def _here(request: Request) -> str:
     """Where a change of language leads back to: this page, or the first one after a form."""
-    return request.url.path if request.method == "GET" else "/today"
+    path = request.url.path
+    return path if request.method == "GET" or path == "/r" or path.startswith("/r/") else "/today"
 
 
 def _name(session: Session | None, signed_in: SignedIn | None) -> str | None:

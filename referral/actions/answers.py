@@ -31,26 +31,36 @@ from screening.access import May
 from screening.core.actor import Actor
 from screening.core.calendar import china
 from screening.core.clock import LOCAL, local_day
-from screening.core.errors import InvalidInput
+from screening.core.errors import InvalidInput, PolicyViolation
 
 
 def receive(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
-    """Opened in the facility's inbox. Opening again is nothing; opening it late begins the answer's clock anew."""
-    check_facility(session, actor, referral, now)
+    """Opened in the facility's inbox. Opening again is nothing; opened late, it has its time to answer once more."""
+    check_facility(actor, referral)
     if referral.status is ReferralStatus.SENT:
         move(session, actor, referral, ReferralStatus.RECEIVED, None, None, now)
     elif referral.status is ReferralStatus.EXPIRED_NO_ANSWER:
         move(session, actor, referral, ReferralStatus.RECEIVED, "late", None, now)
+        # Else the clock that has run out would end it again with the next tick.
         referral.answer_due_at = deadlines.due("T12", referral.urgency, now, china())
+        settle(session, actor, TaskKind.REFERRAL_REROUTE, referral, "received_late", now)
         ask_answer(session, actor, session.get_one(Case, referral.case_id), referral, now)
+
+
+def _take_up(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:
+    """An answer begins: also a late one, and one that no longer waits for what was asked."""
+    receive(session, actor=actor, referral=referral, now=now)
+    if referral.status is ReferralStatus.INFO_REQUESTED:
+        referral.paused_at = None
+        settle(session, actor, TaskKind.REFERRAL_UPDATE, referral, "answered_anyway", now)
+        move(session, actor, referral, ReferralStatus.RECEIVED, None, None, now)
 
 
 def accept(
     session: Session, *, actor: Actor, case: Case, referral: Referral, contact: str | None, now: datetime
 ) -> None:
     """接诊: somebody there has it; the first appointment has its own clock (T13)."""
-    check_facility(session, actor, referral, now)
-    receive(session, actor=actor, referral=referral, now=now)
+    _take_up(session, actor, referral, now)
     move(session, actor, referral, ReferralStatus.ACCEPTED, None, contact, now)
     for kind in (TaskKind.REFERRAL_ANSWER, TaskKind.REFERRAL_REROUTE):
         settle(session, actor, kind, referral, "accepted", now)
@@ -98,9 +108,9 @@ def decline(
     now: datetime,
 ) -> None:
     """拒接, with a reason and a better place (or "none"). An emergency cannot be declined (精神卫生法 28)."""
-    check_facility(session, actor, referral, now)
+    check_facility(actor, referral)
     check_answerable(referral.urgency, declining=True, better_place=better_place)
-    receive(session, actor=actor, referral=referral, now=now)
+    _take_up(session, actor, referral, now)
     move(session, actor, referral, ReferralStatus.DECLINED, reason.value, better_place, now)
     settle(session, actor, TaskKind.REFERRAL_ANSWER, referral, "declined", now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
@@ -118,15 +128,20 @@ def schedule(
     place: str,
     now: datetime,
 ) -> None:
-    """预约, or a new time for it; a time that was given may be moved by either side, and moves are counted."""
+    """预约, or a new time for it; a time that was given may be moved by either side, and moves are counted.
+
+    On the facility's behalf it may also be one that is told afterwards.
+    """
     if referral.status is ReferralStatus.SCHEDULED and access.may(actor, May.SEND_REFERRAL):
         access.check_may_about(actor, May.SEND_REFERRAL, case.organisation_id)
     else:
-        check_facility(session, actor, referral, now)
-    if at <= now:
+        check_facility(actor, referral)
+    afterwards = at <= now
+    if afterwards and actor.source_id is None:
         raise InvalidInput("The appointment lies in the past.")
     moved = "moved" if referral.status is ReferralStatus.SCHEDULED else None
-    move(session, actor, referral, ReferralStatus.SCHEDULED, moved, None, now)
+    reason = "told_afterwards" if afterwards else moved
+    move(session, actor, referral, ReferralStatus.SCHEDULED, reason, None, now)
     referral.appointment_at, referral.appointment_place = at, place
     settle(session, actor, TaskKind.APPOINTMENT, referral, "scheduled", now)
     # A moved appointment is asked about on its own evening, not on the one before.
@@ -138,7 +153,7 @@ def schedule(
 
 def attended(session: Session, *, actor: Actor, case: Case, referral: Referral, now: datetime) -> None:
     """已到诊: the return note has its clock (T15)."""
-    check_facility(session, actor, referral, now)
+    check_facility(actor, referral)
     move(session, actor, referral, ReferralStatus.ATTENDED, None, None, now)
     settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "attended", now)
     due = deadlines.due("T15", referral.urgency, now, china())
@@ -166,10 +181,11 @@ def ask_more(
     session: Session, *, actor: Actor, case: Case, referral: Referral, question: str, now: datetime
 ) -> None:
     """The facility needs to know more; its clock stands still, for at most two working days."""
-    check_facility(session, actor, referral, now)
+    check_facility(actor, referral)
     if not question.strip():
         raise InvalidInput("Say what is needed.")
-    receive(session, actor=actor, referral=referral, now=now)
+    if referral.status is not ReferralStatus.INFO_REQUESTED:
+        _take_up(session, actor, referral, now)
     move(session, actor, referral, ReferralStatus.INFO_REQUESTED, None, question.strip(), now)
     referral.paused_at = now
     for kind in (TaskKind.REFERRAL_ANSWER, TaskKind.REFERRAL_REROUTE):
@@ -188,6 +204,9 @@ def tell_more(
     access.check_may(actor, May.SEND_REFERRAL)
     if not answer.strip():
         raise InvalidInput("Say what is needed.")
+    if referral.status is not ReferralStatus.INFO_REQUESTED:
+        # From sent or expired the machine leads to received as well, but only by the facility's own press.
+        raise PolicyViolation("The facility has not asked anything.")
     move(session, actor, referral, ReferralStatus.RECEIVED, None, answer.strip(), now)
     settle(session, actor, TaskKind.REFERRAL_UPDATE, referral, "told", now)
     resume(session, actor=actor, case=case, referral=referral, now=now)
@@ -210,7 +229,7 @@ def no_show(
     session: Session, *, actor: Actor, case: Case, referral: Referral, reason: NoShowReason, now: datetime
 ) -> None:
     """未到: somebody contacts the family (T14); the second time a conference sits, in a crisis it is a home visit."""
-    check_facility(session, actor, referral, now)
+    check_facility(actor, referral)
     move(session, actor, referral, ReferralStatus.NO_SHOW, reason.value, None, now)
     referral.no_shows += 1
     settle(session, actor, TaskKind.ATTENDANCE_CHECK, referral, "no_show", now)
@@ -239,5 +258,5 @@ def _backup(case: Case) -> list[UUID]:
 
 def take_into_care(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
     """诊疗中: care has begun, the return note is still to come."""
-    check_facility(session, actor, referral, now)
+    check_facility(actor, referral)
     move(session, actor, referral, ReferralStatus.IN_CARE, None, None, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,10 +12,11 @@ from sqlalchemy.orm import Session
 from referral.actions import notices, tasks
 from referral.models.case import Case
 from referral.models.referral import Referral, ReferralStatusChange
+from referral.models.reply import ReferralReply
 from referral.models.task import Task
 from referral.queries.people import facility_people
 from referral.states import REFERRAL_OPEN, REFERRAL_TRANSITIONS, check_transition
-from referral.terms import ReferralStatus, TaskKind, Urgency
+from referral.terms import ReferralStatus, ReplyResult, TaskKind, Urgency
 from screening import access
 from screening.access import May
 from screening.core import audit, rows
@@ -25,21 +27,11 @@ from screening.core.clock import local_day
 from screening.core.errors import PolicyViolation
 
 
-def check_facility(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:
-    """Only the facility the referral was sent to answers it; for one without anybody here the school does (代录)."""
+def check_facility(actor: Actor, referral: Referral) -> None:
+    """Only the facility the referral was sent to answers it."""
     if referral.facility_id is None:
         raise PolicyViolation("The referral has no facility yet. Choose one first.")
-    if answers_by_telephone(session, referral=referral, now=now):
-        access.check_may(actor, May.SEND_REFERRAL)
-    else:
-        access.check_may_at(actor, May.ANSWER_REFERRAL, referral.facility_id)
-
-
-def answers_by_telephone(session: Session, *, referral: Referral, now: datetime) -> bool:
-    """Nobody of this facility has an account: the school phones, and types in what it hears (§5.3)."""
-    return referral.facility_id is not None and not facility_people(
-        session, facility_id=referral.facility_id, now=now
-    )
+    access.check_may_at(actor, May.ANSWER_REFERRAL, referral.facility_id)
 
 
 def move(
@@ -98,6 +90,7 @@ def status_row(
         changed_by=actor.account_id,
         reason=reason,
         remark=remark,
+        reply_id=actor.source_id,
     )
 
 
@@ -176,6 +169,25 @@ def end_lines(session: Session, actor: Actor, referral: Referral, decision: str,
     ).all()
     for kind in kinds:
         settle(session, actor, kind, referral, decision, now)
+    # An unverified reply to it has nothing left to change, and would wait for nobody.
+    for reply in _waiting_replies(session, referral):
+        reply.settled_at, reply.settled_by = now, actor.account_id
+        reply.result = ReplyResult.SET_ASIDE
+
+
+def _waiting_replies(session: Session, referral: Referral) -> Sequence[ReferralReply]:
+    waiting = select(ReferralReply).where(
+        ReferralReply.referral_id == referral.id, ReferralReply.settled_at.is_(None)
+    )
+    return session.scalars(waiting).all()
+
+
+def check_no_reply_waits(session: Session, referral: Referral) -> None:
+    """Before a loop is closed. Raises :class:`PolicyViolation`."""
+    if _waiting_replies(session, referral):
+        raise PolicyViolation(
+            "A reply without an account still waits. Call the facility and confirm it, or set it aside."
+        )
 
 
 def tell_facility(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:

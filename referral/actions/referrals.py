@@ -13,10 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from referral import deadlines, disclosure
-from referral.actions import cases, followups, notices
+from referral.actions import cases, followups, notices, reply_codes
 from referral.actions.referral_steps import (
     ask_answer,
     ask_school,
+    check_no_reply_waits,
     end_lines,
     move,
     settle,
@@ -464,6 +465,8 @@ def _leave(
     referral.answer_due_at = deadlines.due("T12", referral.urgency, now, china())
     content = compose(session, referral=referral, case=case, now=now)
     _check_note(disclosure.check(content))
+    token, code = reply_codes.issue(session, referral=referral, now=now)
+    content = replace(content, reply_token=token, reply_code=code)
     referral.frozen = json.dumps(content.as_dict(), ensure_ascii=False, sort_keys=True)
     make_note(session, referral=referral, case=case, actor=actor, now=now, again=True)
     facility_id = referral.facility_id
@@ -569,6 +572,7 @@ def complete(
 
 
 def _close_loop(session: Session, actor: Actor, referral: Referral, now: datetime) -> None:
+    check_no_reply_waits(session, referral)
     move(session, actor, referral, ReferralStatus.COMPLETED, None, None, now)
     cases.end_grants(session, actor=actor, reason_id=referral.id, now=now)
     end_lines(session, actor, referral, "completed", now)

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from referral.actions import plans, referrals
-from referral.actions.referral_steps import answers_by_telephone
 from referral.models.case import Case
 from referral.models.referral import Referral, ReturnNote
 from referral.terms import Attendance, Finding, Outcome, ReferralStatus, RiskNow
@@ -53,13 +52,10 @@ def write(
     """Add a version. A further note after the school has read the first one starts its reading again."""
     if referral.facility_id is None:
         raise PolicyViolation("The referral has no facility yet. Choose one first.")
-    if answers_by_telephone(session, referral=referral, now=now):
-        access.check_may(actor, May.SEND_REFERRAL)  # 代录: it came on paper
-    else:
-        access.check_may_at(actor, May.WRITE_RETURN_NOTE, referral.facility_id)
+    access.check_may_at(actor, May.WRITE_RETURN_NOTE, referral.facility_id)
     if referral.status not in WRITABLE:
         raise PolicyViolation("A return note is written after the child has come.")
-    _check(note, now)
+    check(note, now)
     row = ReturnNote(
         number=len(referral.return_notes) + 1,
         visit_on=note.visit_on,
@@ -75,6 +71,7 @@ def write(
         guardian_agreed=note.guardian_agreed,
         written_at=now,
         written_by=actor.account_id,
+        reply_id=actor.source_id,
     )
     referral.return_notes.append(row)
     audit.record(
@@ -90,7 +87,8 @@ def write(
     return row
 
 
-def _check(note: ReturnNoteIn, now: datetime) -> None:
+def check(note: ReturnNoteIn, now: datetime) -> None:
+    """Days that cannot be. Raises :class:`InvalidInput`."""
     if note.visit_on > local_day(now):
         raise InvalidInput("The day of the visit lies in the future.")
     if note.next_visit_on is not None and note.next_visit_on < note.visit_on:

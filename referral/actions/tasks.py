@@ -102,6 +102,7 @@ BY_EVENT = frozenset(
         TaskKind.REFERRAL_ANSWER,
         TaskKind.RETURN_NOTE,
         TaskKind.RETURN_NOTE_READ,
+        TaskKind.REPLY_VERIFY,
         TaskKind.PLAN_CONFIRM,
         TaskKind.PLAN_REVIEW,
         TaskKind.FOLLOWUP,

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from referral.models.reply import ReferralReply
 from referral.terms import Finding, Outcome, ReferralKind, ReferralStatus, Urgency
 from screening.core.db import Base
 from screening.core.types import EnumText, Instant, SealedOptional, reference
@@ -113,6 +114,7 @@ class Referral(Base):
     history: Mapped[list[ReferralStatusChange]] = relationship(order_by="ReferralStatusChange.changed_at")
     notes: Mapped[list[ReferralNote]] = relationship(order_by="ReferralNote.number")
     return_notes: Mapped[list[ReturnNote]] = relationship(order_by="ReturnNote.number")
+    replies: Mapped[list[ReferralReply]] = relationship(order_by="ReferralReply.arrived_at")
 
 
 class ReferralStatusChange(Base):
@@ -124,6 +126,8 @@ class ReferralStatusChange(Base):
     changed_by: Mapped[UUID | None]
     reason: Mapped[str | None] = mapped_column(String(80))
     remark_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # On whose words somebody else wrote it: a reply without an account (代录, or confirmed by telephone).
+    reply_id: Mapped[UUID | None] = mapped_column(reference("referral_reply.id"))
 
     remark = SealedOptional()
 
@@ -162,6 +166,7 @@ class ReturnNote(Base):
     clinical_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     written_at: Mapped[datetime] = mapped_column(Instant)
     written_by: Mapped[UUID] = mapped_column(reference("account.id"))
+    reply_id: Mapped[UUID | None] = mapped_column(reference("referral_reply.id"))
     read_at: Mapped[datetime | None] = mapped_column(Instant)
     read_by: Mapped[UUID | None]
 

@@ -169,6 +169,7 @@ def case_file(session: Session, *, case: Case) -> CaseFile:
                     selectinload(Referral.history),
                     selectinload(Referral.notes),
                     selectinload(Referral.return_notes),
+                    selectinload(Referral.replies),
                 )
                 .order_by(Referral.drafted_at.desc())
             )

@@ -51,6 +51,7 @@ _PARTS = (
     selectinload(Referral.history),
     selectinload(Referral.notes),
     selectinload(Referral.return_notes),
+    selectinload(Referral.replies),
 )
 
 

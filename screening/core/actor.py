@@ -42,12 +42,18 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A signed-in person, or the system acting for somebody (decision 30)."""
+    """A signed-in person, or the system acting for somebody (decision 30).
+
+    ``on_behalf_of``: the person whose action set the system off, or the organisation that a person writes for.
+    """
 
     account_id: UUID | None
     grants: tuple[Grant, ...] = ()
     session_id: UUID | None = None
     on_behalf_of: UUID | None = None
+    # The record of where the words came from, when they are not this person's own: typed in from paper, or
+    # confirmed by telephone. Actions store it beside what they write.
+    source_id: UUID | None = None
 
     @classmethod
     def system(cls, on_behalf_of: UUID | None = None) -> Actor:

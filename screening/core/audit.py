@@ -115,6 +115,12 @@ class AuditEvent(StrEnum):
     HANDOVER_RESULT = "handover.result"
     HANDOVER_READ = "handover.read"
     HANDOVER_LIST = "handover.list"
+    REPLY_OPEN = "reply.open"
+    REPLY_ARRIVE = "reply.arrive"
+    REPLY_REFUSE = "reply.refuse"
+    REPLY_SETTLE = "reply.settle"
+    REPLY_TYPE = "reply.type"
+    FACILITY_CODE_SET = "facility_code.set"
 
 
 class AuditRow(Base):

@@ -44,11 +44,15 @@ class Gateway(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a handler may use besides its session. ``gateway`` is absent where none is configured."""
+    """What a handler may use besides its session. ``gateway`` is absent where none is configured.
+
+    ``base_url``: the configured address of the service, for links on papers; without it a paper carries none.
+    """
 
     clock: Clock
     printer: Printer
     gateway: Gateway | None = None
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

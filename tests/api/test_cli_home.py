@@ -433,3 +433,23 @@ def test_start_passwords_would_be_accepted_as_passwords():
     assert len(made) == 50
     for each in made:
         check_password(each)
+
+
+# --- a facility's own code ---------------------------------------------------------------------------------
+
+
+def test_a_facilitys_code_is_made_shown_once_and_kept_as_a_hash(run, made):
+    run("organisations", "add", "city", "--name", "青江市", "--kind", "city")
+    run("organisations", "add", "clinic", "--name", "白石县人民医院", "--kind", "facility", "--below", "city")
+    status, said, _ = run("facilities", "code", "clinic", "--until", "2099-01-31")
+    assert status == 0
+    code = re.search(r"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}", said)[0]
+    assert run("facilities", "code", "clinic")[0] == 0  # and again: the former one ends
+    with sqlite3.connect(made.home / "xinqiao.sqlite") as connection:
+        rows = connection.execute("SELECT code_hash, ended_at FROM facility_code ORDER BY set_at").fetchall()
+    assert [row[1] is None for row in rows] == [False, True]
+    assert all(row[0].startswith("$argon2id$") and code.replace("-", "") not in row[0] for row in rows)
+    for wrong in (("city",), ("nowhere",), ("clinic", "--until", "2020-01-01")):
+        status, _, complained = run("facilities", "code", *wrong)
+        assert status == 2
+        assert complained.strip()

@@ -98,6 +98,8 @@ WITHOUT_AN_ACTOR: dict[str, str] = {
     "referral/queries/worries.py:child_named": "whom does a worry mean? The teller is answered the same either way (AZ8)",
     "referral/queries/worries.py:count_by_link": "how many worries have come by a link; names no child",
     "referral/queries/worries.py:count_by_account": "how many worries a person has raised, by account",
+    "referral/queries/replies.py:find_by_token": "whoever holds the note: by 128 bits on it; shows no child",
+    "referral/queries/replies.py:find_by_number": "whoever holds the note: its code is asked for before anything",
     "referral/queries/today.py:tasks_visible_to": "a person's own lines, by account; children on them are scoped",
     "referral/queries/today.py:_cases": "the cases behind a person's own lines; a list shows their numbers",
     "referral/queries/today.py:rung_about": "tasks behind notices addressed to the person, by account; no child",

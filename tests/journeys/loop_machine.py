@@ -667,6 +667,8 @@ class Loop(RuleBasedStateMachine):
             presses = [name for name, table in STEPS.items() if ref.status in table]
             if presses:
                 self.press(ref, presses[choice % len(presses)], who)
+        # What was seen before a walk says nothing about its last press alone.
+        self.refusing = False
 
     @precondition(lambda self: bool(self.all_refs()))
     @rule(nth=st.integers(0, 5), name=st.sampled_from(sorted(STEPS)), who=WHO)

@@ -18,8 +18,9 @@ UNSENT = ("draft", "awaiting_guardian", "ready", "guardian_refused")
 WITH_FACILITY = ("sent", "received", "expired_no_answer")
 STEPS: dict[str, dict[str, str]] = {
     "receive": {"sent": "received", "expired_no_answer": "received"},
-    "accept": dict.fromkeys(WITH_FACILITY, "accepted"),
-    "decline": dict.fromkeys(WITH_FACILITY, "declined"),
+    # A facility that asked something may also answer without waiting for it.
+    "accept": dict.fromkeys((*WITH_FACILITY, "info_requested"), "accepted"),
+    "decline": dict.fromkeys((*WITH_FACILITY, "info_requested"), "declined"),
     "ask_more": dict.fromkeys(WITH_FACILITY, "info_requested"),
     "tell_more": {"info_requested": "received"},
     "schedule": dict.fromkeys(("accepted", "scheduled", "no_show"), "scheduled"),

@@ -38,7 +38,11 @@ class Service:
     def worker(self) -> Worker:
         """A worker as another process would start it; its claims are its own."""
         return Worker(
-            self.database, self.clock, HANDLERS, Tools(self.clock, self.printer), timed=(SEALING, LADDER)
+            self.database,
+            self.clock,
+            HANDLERS,
+            Tools(self.clock, self.printer, base_url=self.settings.base_url),
+            timed=(SEALING, LADDER),
         )
 
     @cached_property

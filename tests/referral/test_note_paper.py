@@ -9,8 +9,10 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy
 import pypdf
 import pytest
+import segno
 
 from referral import terms
 from referral.disclosure import check, compose
@@ -164,6 +166,74 @@ def test_the_same_note_is_the_same_file_in_another_process_and_says_nothing_abou
 
 def test_the_file_is_called_by_the_form_number():
     assert file_name(compose(SEEN)) == "7KQ2M9XR4.pdf"
+
+
+ADDRESS = "https://xinqiao.example.gov.cn"
+TOKEN, CODE = "0" * 13 + "7KQ2M9XR4ABCD", "7KQ2M9XR4T"
+
+
+@pytest.fixture(scope="module")
+def with_codes(printer):
+    """The same notes once they have left: with the way to answer on part 2."""
+    return {
+        name: to_pdf(printer, replace(compose(inputs), reply_token=TOKEN, reply_code=CODE), base_url=ADDRESS)
+        for name, inputs in {**EXAMPLES, "rare": replace(UNSEEN, child_name=RARE)}.items()
+    }
+
+
+def test_the_codes_stand_on_part_two_and_the_sheet_stays_one(with_codes):
+    for name, made in with_codes.items():
+        assert (made.pages, made.missing_glyphs) == (1, ()), name
+        text, out = text_of(made.pdf), out_note(made.pdf)
+        assert f"在{ADDRESS}/r填写编号和回复码" in out
+        assert text.count("7KQ2M-9XR4T") == out.count("7KQ2M-9XR4T") == 1
+        assert TOKEN not in text  # it stands in the QR only
+    assert len(with_codes["unseen"].pdf) < 100_000
+    assert len(with_codes["seen"].pdf) < 115_000
+    assert text_of(with_codes["rare"].pdf).count(RARE) == 2
+
+
+def test_the_same_codes_give_the_same_bytes_and_without_an_address_none_is_printed(
+    printer, with_codes, notes
+):
+    left = replace(compose(UNSEEN), reply_token=TOKEN, reply_code=CODE)
+    assert to_pdf(printer, left, base_url=ADDRESS) == with_codes["unseen"]
+    assert to_pdf(printer, left) == notes["unseen"]
+    assert to_pdf(printer, compose(UNSEEN), base_url=ADDRESS) == notes["unseen"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_printed_square_holds_the_address_of_the_reply_page_and_nothing_else(with_codes, name, tmp_path):
+    """Module by module, as a camera would see the sheet: in the column at the right edge of part 2."""
+    if not shutil.which("pdftoppm"):
+        pytest.skip("poppler-utils is not installed")
+    (tmp_path / "note.pdf").write_bytes(with_codes[name].pdf)
+    subprocess.run(["pdftoppm", "-r", "300", "-gray", tmp_path / "note.pdf", tmp_path / "note"], check=True)
+    (picture,) = tmp_path.glob("*.pgm")
+    _, size, _, pixels = picture.read_bytes().split(b"\n", 3)
+    width, height = map(int, size.split())
+    dark = numpy.frombuffer(pixels, numpy.uint8).reshape(height, width) < 128
+    wanted = numpy.array(
+        [list(row) for row in segno.make(f"{ADDRESS}/r/{TOKEN}", error="m", boost_error=False).matrix], bool
+    )
+    assert stands_in(dark[:, round(width * 174 / 210) :], wanted, 22.0 if name == "longest" else 23.5)
+    wanted[10, 10] ^= True
+    assert not stands_in(dark[:, round(width * 174 / 210) :], wanted, 22.0 if name == "longest" else 23.5)
+
+
+def stands_in(dark, wanted, side_mm: float) -> bool:
+    """Whether these modules stand somewhere in the picture, at the size of a square with its quiet zone."""
+    count = len(wanted)
+    module = side_mm / 25.4 * 300 / (count + 8)
+    centres = ((numpy.arange(count) + 0.5) * module).astype(int)
+    last = dark.shape[0] - int(count * module) - 1
+    for left in range(dark.shape[1] - int(count * module)):
+        columns = dark[:, left + centres]
+        # The first row of modules finds the few places worth a whole look.
+        for top in numpy.flatnonzero((columns[:last] == wanted[0]).all(axis=1)):
+            if (columns[top + centres] == wanted).all():
+                return True
+    return False
 
 
 def test_a_note_is_small(notes):

@@ -1,4 +1,4 @@
-"""The long ways round: a guardian who refuses, a facility nobody can sign in for, a crisis ended by two people,
+"""The long ways round: a guardian who refuses, a crisis ended by two people,
 *after the window*, and a queue in which one blocked child keeps no place from the next."""
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from referral.terms import (
     TaskKind,
 )
 from screening.core.clock import LOCAL
-from screening.core.errors import InvalidInput, NotPermitted, PolicyViolation
-from screening.models.account import Account
+from screening.core.errors import InvalidInput, PolicyViolation
 from screening.models.child import Child
 from tests.referral.county import answers as of_items
 from tests.referral.county import phq9
@@ -81,37 +80,6 @@ def test_a_guardian_who_refuses(county, pupil):
         opened = county.tasks(session, pupil)
         assert not {K.GUARDIAN_SECOND_TALK, K.GUARDIAN_ADVICE} & set(opened)
         assert opened[K.REFERRAL_SEND].due_at == at(19, 17, 30)  # T11: three working days from the yes
-
-
-def test_the_school_types_in_for_a_facility_without_anybody(county, pupil):
-    """§5.3 (代录): only while nobody of the facility can sign in."""
-    county.submit(pupil, "phq9", phq9(total=11))
-    county.assess(pupil, send=True)
-
-    def accept() -> None:
-        with county.database.begin() as session:
-            case = county.case(session, pupil)
-            answers.accept(
-                session,
-                actor=county.actors["counsellor"],
-                case=case,
-                referral=referrals.find_open(session, case_id=case.id),
-                contact="电话:许主任",
-                now=county.clock.now(),
-            )
-
-    with pytest.raises(NotPermitted):
-        accept()
-    staff = [county.actors[who].account_id for who in ("intake", "clinician")]
-    with county.database.begin() as session:
-        for account in session.scalars(select(Account).where(Account.id.in_(staff))):
-            account.disabled_at = county.clock.now()
-    accept()
-    with county.database.begin() as session:
-        [referral] = county.referrals(session, pupil)
-        assert referral.status is S.ACCEPTED
-        assert referral.history[-1].changed_by == county.actors["counsellor"].account_id
-        assert county.who(county.tasks(session, pupil)[K.APPOINTMENT].owner_id) == "counsellor"
 
 
 def test_a_lead_who_took_it_does_not_end_it_alone_and_a_report_that_is_owed_keeps_it_open(county, pupil):

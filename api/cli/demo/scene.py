@@ -66,7 +66,7 @@ def scene(settings: Settings, database: Database, county: County, at: datetime) 
     fonts = find_fonts(settings.font) if settings.font else None
     with Printer(fonts) as first, Printer(fonts) as second:
         worker, helper = (
-            Worker(database, clock, HANDLERS, Tools(clock=clock, printer=printer), timed=())
+            Worker(database, clock, HANDLERS, Tools(clock, printer, base_url=settings.base_url), timed=())
             for printer in (first, second)
         )
         yield Scene(database, clock, worker, helper, county)

@@ -165,6 +165,8 @@ class Buttons:
     follow_up: bool
     crisis: bool
     stand_down: bool
+    # Verify a reply without an account, or type in what came on paper.
+    answer_for: bool
 
 
 def person(case: Case, child: Child, today: date, locale: str) -> Person:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from uuid import UUID
 
 from api.web.presenters import dates, words
@@ -13,6 +14,7 @@ from api.web.presenters.dates import TimeLeft
 from referral.actions.return_notes import WRITABLE
 from referral.disclosure import NoteContent
 from referral.models.referral import Referral, ReturnNote
+from referral.models.reply import ReferralReply
 from referral.models.task import Task
 from referral.states import REFERRAL_TURN
 from referral.terms import (
@@ -21,6 +23,8 @@ from referral.terms import (
     NoShowReason,
     ReferralStatus,
     RefusalReason,
+    ReplyResult,
+    ReplySource,
     RiskNow,
     TaskKind,
     Urgency,
@@ -46,7 +50,8 @@ CAN_BE_WITHDRAWN = BEFORE | {
     ReferralStatus.SCHEDULED,
     ReferralStatus.NO_SHOW,
 }
-ANSWERABLE = frozenset({ReferralStatus.SENT, ReferralStatus.RECEIVED, ReferralStatus.EXPIRED_NO_ANSWER})
+RUNNING = frozenset({ReferralStatus.SENT, ReferralStatus.RECEIVED, ReferralStatus.EXPIRED_NO_ANSWER})
+ANSWERABLE = RUNNING | {ReferralStatus.INFO_REQUESTED}
 GIVES_TIME = frozenset({ReferralStatus.ACCEPTED, ReferralStatus.SCHEDULED, ReferralStatus.NO_SHOW})
 
 
@@ -59,6 +64,7 @@ class Step:
     who: str
     reason: str
     remark: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ class Back:
     next_visit_on: date | None
     written_at: datetime
     read_at: datetime | None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,10 @@ class ReferralView:
         return self.status_code in ANSWERABLE
 
     @property
+    def begins_care(self) -> bool:
+        return self.status_code is ReferralStatus.ATTENDED
+
+    @property
     def gives_time(self) -> bool:
         return self.status_code in GIVES_TIME
 
@@ -148,7 +159,8 @@ def view(
 
     ``since_sent``: a facility reads the course from the day the note reached it.
     """
-    waits = referral.status in ANSWERABLE and referral.answer_due_at is not None
+    waits = referral.status in RUNNING and referral.answer_due_at is not None
+    replies: dict[UUID | None, ReferralReply] = {reply.id: reply for reply in referral.replies}
     return ReferralView(
         id=referral.id,
         form_no=referral.form_no,
@@ -170,7 +182,7 @@ def view(
         held_until=referral.held_until
         if referral.held_until and referral.held_until >= local_day(now)
         else None,
-        moves=sum(1 for change in referral.history if change.reason == "moved"),
+        moves=moves(referral),
         steps=tuple(
             Step(
                 status=words.word(change.status, locale),
@@ -178,12 +190,16 @@ def view(
                 who=names.get(change.changed_by, "") if change.changed_by else translate(locale, "by itself"),
                 reason=_reason(change.reason, locale),
                 remark=change.remark or "",
+                source=source(replies.get(change.reply_id), locale),
             )
             for change in referral.history
             if not since_sent or change.status not in BEFORE
         ),
         note=note_state(referral, tasks, now),
-        back=tuple(_back(note, clinical, locale) for note in reversed(referral.return_notes)),
+        back=tuple(
+            _back(note, clinical, source(replies.get(note.reply_id), locale), locale)
+            for note in reversed(referral.return_notes)
+        ),
     )
 
 
@@ -213,6 +229,7 @@ def _reason(code: str | None, locale: str) -> str:
         "passed_on": translate(locale, "taken to a better place"),
         "late": translate(locale, "opened after its limit"),
         "another_accepted": translate(locale, "another facility has accepted"),
+        "told_afterwards": translate(locale, "told afterwards"),
         "pause_over": translate(locale, "the pause is over"),
         "triage": translate(locale, "nobody has seen the child in time"),
     }
@@ -235,6 +252,7 @@ def advice_words(text: str | None, locale: str) -> tuple[tuple[str, str], ...]:
         "family_advice": translate(locale, "Advice for the family"),
         "contact": translate(locale, "Whom to phone"),
         "careful_until": translate(locale, "Take special care until"),
+        "clinician": translate(locale, "Clinician who signed"),
         "summary": translate(locale, "Clinical part"),
         "medicine_at_school": translate(locale, "Medicine at school"),
     }
@@ -242,7 +260,7 @@ def advice_words(text: str | None, locale: str) -> tuple[tuple[str, str], ...]:
     return (*known, *((key, str(value)) for key, value in plain.items() if key not in labels and value))
 
 
-def _back(note: ReturnNote, clinical: bool, locale: str) -> Back:
+def _back(note: ReturnNote, clinical: bool, said_by: str, locale: str) -> Back:
     return Back(
         number=note.number,
         visit_on=note.visit_on,
@@ -255,7 +273,26 @@ def _back(note: ReturnNote, clinical: bool, locale: str) -> Back:
         next_visit_on=note.next_visit_on,
         written_at=note.written_at,
         read_at=note.read_at,
+        source=said_by,
     )
+
+
+def moves(referral: Referral) -> int:
+    """How often an appointment was moved: a new time after a time, with nothing in between."""
+    states = [change.status for change in referral.history]
+    return sum(pair == (ReferralStatus.SCHEDULED, ReferralStatus.SCHEDULED) for pair in pairwise(states))
+
+
+def source(reply: ReferralReply | None, locale: str) -> str:
+    """Beside a step or a return note: that it is not the facility's own press, and on whose words it stands."""
+    if reply is None:
+        return ""
+    whom = reply.with_whom or ""
+    if reply.result is ReplyResult.CONFIRMED:
+        return translate(locale, "reply without an account, confirmed by phone with {whom}", whom=whom)
+    if reply.source is ReplySource.PAPER:
+        return translate(locale, "typed in from paper: {whom}", whom=whom)
+    return translate(locale, "typed in after a call with {whom}", whom=whom)
 
 
 def out_note(referral: Referral) -> NoteContent | None:

@@ -137,6 +137,7 @@ _FROM_REFERRAL = frozenset(
         TaskKind.RETURN_NOTE,
         TaskKind.RETURN_NOTE_READ,
         TaskKind.REPLY_VERIFY,
+        TaskKind.REPLY_TRIED,
         TaskKind.NOTE_OVERDUE,
         TaskKind.GLYPH_MISSING,
     }

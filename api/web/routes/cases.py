@@ -16,10 +16,9 @@ from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import case as present
 from api.web.presenters import contact as of_contact
-from api.web.presenters import dates, interview, plan, referral, results, words
+from api.web.presenters import dates, interview, plan, referral, replies, results, words
 from api.web.presenters import worries as of_worries
 from referral.actions import cases, contacts, followups, form_drafts
-from referral.actions.referral_steps import answers_by_telephone
 from referral.actions.reroutes import REROUTABLE
 from referral.disclosure import LIMITS, SafetySign
 from referral.models.case import Case
@@ -35,6 +34,7 @@ from referral.queries.cases import (
     things_of,
     version_of,
 )
+from referral.queries.replies import registered_phone, waiting_replies
 from referral.queries.worries import worries_of
 from referral.terms import (
     Area,
@@ -145,14 +145,12 @@ def page(
         plan=plan.view(file.plan, locale),
         plans=len(file.plans),
         referral=referral_view,
-        phoned=file.referral is not None
-        and file.referral.sent_at is not None
-        and answers_by_telephone(session, referral=file.referral, now=now),
         former=[
             referral.view(r, names=names, tasks=(), clinical=False, now=now, locale=locale)
             for r in file.referrals
             if file.referral is not None and r.id != file.referral.id
         ],
+        waiting=_waiting(session, case, actor, locale),
         consent_given=consent is not None and consent.status is ConsentStatus.GIVEN,
         consent_day=consent.given_on if consent else None,
         crisis=present.crisis(file.crisis, names, locale),
@@ -254,6 +252,14 @@ def _referral(
     )
 
 
+def _waiting(session: Session, case: Case, actor: Actor, locale: str) -> list[replies.Waiting]:
+    """Replies without an account that wait for the school's call, each with the number to call."""
+    rows = waiting_replies(session, case=case)
+    phones = {found.id: registered_phone(session, referral=found) for found, _ in rows}
+    clinical = bool(actor.roles & present.READS_CLINICAL)
+    return replies.waiting(rows, phones, clinical=clinical, locale=locale)
+
+
 def _tier_waits(case: Case) -> bool:
     last = case.tiers[-1] if case.tiers else None
     return last is not None and last.tier in (Tier.FOCUS, Tier.CRISIS) and last.countersigned_by is None
@@ -290,6 +296,7 @@ def _buttons(file: CaseFile, actor: Actor) -> present.Buttons:
         follow_up=can(May.FOLLOW_UP, open_case),
         crisis=can(May.HANDLE_CRISIS),
         stand_down=can(May.STAND_DOWN),
+        answer_for=can(May.SEND_REFERRAL, bool(file.referral and file.referral.sent_at)),
     )
 
 

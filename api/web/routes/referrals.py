@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,9 +16,8 @@ from api.web.pages import go, page_locale, render
 from api.web.presenters import dates
 from api.web.presenters import referral as present
 from api.web.presenters.case import READS_CLINICAL
+from api.web.return_note_form import read_note_form
 from referral.actions import answers, return_notes
-from referral.actions.referral_steps import answers_by_telephone
-from referral.actions.return_notes import ReturnNoteIn
 from referral.models.referral import Referral
 from referral.queries.referrals import case_of, get_referral, read_note
 from referral.terms import Attendance, DeclineReason, Finding, HelpWanted, NoShowReason, Outcome, RiskNow
@@ -32,10 +30,8 @@ from screening.queries.accounts import names_of
 router = page_router(prefix="/referrals", dependencies=[Depends(get_page_actor)])
 
 READS = needs(May.READ_REFERRALS)
-# The facility; or the school, which types in the answer of a facility that nobody can sign in for (代录).
-ANSWERS = needs(May.ANSWER_REFERRAL, May.SEND_REFERRAL)
+ANSWERS = needs(May.ANSWER_REFERRAL)
 PDF = "application/pdf"
-LINE = 400  # characters of one text of the return note
 CHOICES = {
     "decline": list(DeclineReason),
     "no_show": list(NoShowReason),
@@ -53,16 +49,13 @@ def show_referral(
     """The note as it was sent, and what the facility can answer. The school reads it on its case."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    if not _is_theirs(session, actor, found, now):
+    if not _is_theirs(actor, found):
         return go(f"/cases/{found.case_id}#referral")
     return page(request, session, actor, found, now)
 
 
-def _is_theirs(session: Session, actor: Actor, found: Referral, now: datetime) -> bool:
-    if found.facility_id in places(actor, May.ANSWER_REFERRAL):
-        return True
-    phoned = found.sent_at is not None and answers_by_telephone(session, referral=found, now=now)
-    return phoned and may(actor, May.SEND_REFERRAL)
+def _is_theirs(actor: Actor, found: Referral) -> bool:
+    return found.facility_id in places(actor, May.ANSWER_REFERRAL)
 
 
 def check_seen(session: Session, seen: Seen, found: Referral, now: datetime) -> None:
@@ -102,7 +95,7 @@ def page(
         out=note.out if note else None,
         help_wanted=[HelpWanted(code) for code in note.out.help_wanted] if note else [],
         kind=found.kind,
-        writes=may(actor, May.WRITE_RETURN_NOTE) or may(actor, May.SEND_REFERRAL),
+        writes=may(actor, May.WRITE_RETURN_NOTE),
         form=form or Form(),
         refused=refused,
         choices=CHOICES,
@@ -192,7 +185,7 @@ def pass_on(
 
 @router.post("/{referral_id}/care", dependencies=[ANSWERS])
 def take_into_care(referral_id: UUID, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
-    """Care has begun; the return note is still to come."""
+    """诊疗中: care has begun, the return note is still to come."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
     answers.take_into_care(session, actor=actor, referral=found, now=now)
@@ -300,7 +293,7 @@ def write_return_note(
     """回转单 (F1 part 3): ticks, one line of advice, and the clinical part where the guardian agreed."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    note = _read_note(form)
+    note = read_note_form(form)
     if note is None:
         return page(request, session, actor, found, now, form=form)
     try:
@@ -311,35 +304,3 @@ def write_return_note(
     except (PolicyViolation, InvalidInput, VersionMismatch) as refused:
         return page(request, session, actor, found, now, form=form, refused=refused)
     return go(f"/referrals/{found.id}")
-
-
-def _read_note(form: Form) -> ReturnNoteIn | None:
-    """The form, or ``None`` where something is missing or wrong; what it is stands in ``form``."""
-    visit_on = form.day("visit_on", needed=True)
-    outcome = form.choice("outcome", Outcome, needed=True)
-    finding = form.choice("finding", Finding, needed=True)
-    risk = form.choice("risk_now", RiskNow, needed=True)
-    attendance = form.choice("attendance", Attendance, needed=True)
-    form.text("school_advice", limit=LINE, needed=True)
-    advice = _parts(form, "school_advice", "warning_signs", "family_advice", "contact")
-    clinical = _parts(form, "summary", "medicine_at_school")
-    next_visit_on = form.day("next_visit_on")
-    if form.errors or not (visit_on and outcome and finding and risk and attendance):
-        return None
-    return ReturnNoteIn(
-        visit_on=visit_on,
-        outcome=outcome,
-        finding=finding,
-        assessor_saw_probability=form.has("saw_probability"),
-        risk_now=risk,
-        attendance=attendance,
-        advice=json.dumps(advice, ensure_ascii=False, sort_keys=True),
-        clinical=json.dumps(clinical, ensure_ascii=False, sort_keys=True) if clinical else None,
-        next_visit_on=next_visit_on,
-        guardian_agreed=form.has("guardian_agreed"),
-    )
-
-
-def _parts(form: Form, *names: str) -> dict[str, str]:
-    """The filled fields of one part of the form."""
-    return {name: text for name in names if (text := form.text(name, limit=LINE))}

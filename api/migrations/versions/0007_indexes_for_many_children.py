@@ -1,15 +1,15 @@
 """Indexes for what is asked of every case, sheet, message and notice once there are many of them.
 
-Revision ID: 0070
-Revises: 0002
+Revision ID: 0007
+Revises: 0006
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0070"
-down_revision = "0002"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
