@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence, Sized
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Annotated, Any, NoReturn, TypeAlias
 
 from fastapi import APIRouter, Depends, Header, Request, Response, params
@@ -119,12 +119,21 @@ Transaction = Callable[[], AbstractContextManager[Session]]
 def get_transaction(request: Request) -> Iterator[Transaction]:
     """For a route that has slow work to do before it writes: it opens its one transaction itself, late.
 
-    It is committed when the route has answered, like every other: the answer is stored with the change (RL3).
+    It is committed where the route leaves it, unless the answer has to be stored with the change (RL3): then when the
+    route has answered. What raises inside it is rolled back there and then.
     """
-    with ExitStack() as opened:
+    with ExitStack() as answered:
 
-        def begin() -> AbstractContextManager[Session]:
-            return nullcontext(opened.enter_context(contextmanager(_transaction)(request, Lane.USUAL)))
+        @contextmanager
+        def begin() -> Iterator[Session]:
+            whole = contextmanager(_transaction)(request, Lane.USUAL)
+            if getattr(request.state, "press", None) is None:
+                with whole as session:
+                    yield session
+                return
+            with ExitStack() as opened:
+                yield opened.enter_context(whole)
+                answered.push(opened.pop_all())
 
         yield begin
 

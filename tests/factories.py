@@ -34,6 +34,7 @@ from screening.models.import_batch import BatchStatus, ImportBatch
 from screening.models.organisation import Organisation, OrganisationKind
 from screening.queries.accounts import live_grants
 from screening.spreadsheets.rows import RosterRow
+from tests.furnished import furnish
 
 PASSWORD = "Nine lamps over the river"
 CONSENT_TEXT = "2026-autumn"
@@ -287,6 +288,15 @@ def make_county(
     database: Database, clock: FixedClock, *, release: ReleaseMode = ReleaseMode.STEPWISE
 ) -> World:
     """Places, people, a duty roster, and a channel to both clinics; the first clinic has more slots open."""
+    return furnish(
+        database,
+        ("world", clock.now(), release),
+        build=lambda: _build(database, clock, release),
+        again=lambda made: World(database, clock, dict(made.places), dict(made.people)),
+    )
+
+
+def _build(database: Database, clock: FixedClock, release: ReleaseMode) -> World:
     world = World(database, clock)
     with database.begin() as session:
         made: dict[str, Organisation] = {}

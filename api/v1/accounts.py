@@ -6,11 +6,12 @@ from datetime import datetime, time, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Request, Response
 from sqlalchemy.orm import Session
 
 from api.auth.passwords import start_password
 from api.deps import FRESH, ActorDep, ClockDep, GatekeeperDep, SessionDep, TransactionDep, json_router, needs
+from api.errors import answer, problem_of
 from api.v1.schemas.accounts import (
     AccountCardOut,
     AccountIn,
@@ -151,33 +152,41 @@ def grant(account_id: UUID, body: GrantIn, session: SessionDep, actor: ActorDep,
     return GrantOut.of(made)
 
 
-@router.post("/accounts/{account_id}/grants/{grant_id}/end", dependencies=ONLY_FRESH)
+@router.post(
+    "/accounts/{account_id}/grants/{grant_id}/end", dependencies=ONLY_FRESH, response_model=LeavingOut
+)
 def end_grant(
-    account_id: UUID, grant_id: UUID, transaction: TransactionDep, actor: ActorDep, clock: ClockDep
-) -> LeavingOut:
+    account_id: UUID,
+    grant_id: UUID,
+    request: Request,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+) -> LeavingOut | Response:
     """The role ends now; 409 while only it covers open work."""
     now = clock.now()
-    with transaction() as session:
-        account = get_account(session, actor=actor, account_id=account_id, now=now)
-        role = get_grant(session, account=account, grant_id=grant_id, today=local_day(now))
-        leaving = departures.end_role(session, actor=actor, account=account, grant=role, now=now)
-    return _left(leaving)
+    account = get_account(session, actor=actor, account_id=account_id, now=now)
+    role = get_grant(session, account=account, grant_id=grant_id, today=local_day(now))
+    leaving = departures.end_role(session, actor=actor, account=account, grant=role, now=now)
+    return _left(request, leaving)
 
 
-@router.post("/accounts/{account_id}/disable", dependencies=ONLY_FRESH)
-def disable(account_id: UUID, transaction: TransactionDep, actor: ActorDep, clock: ClockDep) -> LeavingOut:
+@router.post("/accounts/{account_id}/disable", dependencies=ONLY_FRESH, response_model=LeavingOut)
+def disable(
+    account_id: UUID, request: Request, session: SessionDep, actor: ActorDep, clock: ClockDep
+) -> LeavingOut | Response:
     """Close the account; 409 while it owns open work. What is urgent has gone to the lead by then."""
     now = clock.now()
-    with transaction() as session:
-        account = get_account(session, actor=actor, account_id=account_id, now=now)
-        leaving = departures.close_account(session, actor=actor, account=account, now=now)
-    return _left(leaving)
+    account = get_account(session, actor=actor, account_id=account_id, now=now)
+    leaving = departures.close_account(session, actor=actor, account=account, now=now)
+    return _left(request, leaving)
 
 
-def _left(leaving: Leaving) -> LeavingOut:
-    """The refusal comes after the commit: what fell to the lead stays with the lead."""
+def _left(request: Request, leaving: Leaving) -> LeavingOut | Response:
+    """The refusal is an answer and no exception: what fell to the lead is stored with it."""
     if leaving.left:
-        raise PolicyViolation("{left} cases and lines need somebody else first.", left=leaving.left)
+        refused = PolicyViolation("{left} cases and lines need somebody else first.", left=leaving.left)
+        return answer(request, problem_of(refused))
     return LeavingOut.of(leaving)
 
 

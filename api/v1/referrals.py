@@ -47,7 +47,9 @@ router = json_router(tags=["referrals"])
 
 SEND = needs(May.SEND_REFERRAL)
 ANSWER = needs(May.ANSWER_REFERRAL)
-MOVE_APPOINTMENT = needs(May.ANSWER_REFERRAL, May.SEND_REFERRAL)  # a time that was given is moved by either side
+MOVE_APPOINTMENT = needs(
+    May.ANSWER_REFERRAL, May.SEND_REFERRAL
+)  # a time that was given is moved by either side
 
 Shown = FacilityReferralOut | SchoolReferralOut
 

@@ -428,8 +428,6 @@ def send(
     consent = current_consent(session, child_id=child.id, purpose=Purpose.SHARE_FACILITY)
     given = consent is not None and consent.status is ConsentStatus.GIVEN
     basis = EMERGENCY_BASIS if emergency else CONSENT_BASIS
-    if emergency and not (escort or "").strip():
-        raise InvalidInput("Name who takes the child there.")
     check_sendable(
         referral.status,
         urgency=referral.urgency,
@@ -437,6 +435,8 @@ def send(
         consent_given=given,
         emergency=emergency,
     )
+    if emergency and not (escort or "").strip():
+        raise InvalidInput("Name who takes the child there.")
     if not emergency and referral.status in (ReferralStatus.DRAFT, ReferralStatus.AWAITING_GUARDIAN):
         move(session, actor, referral, ReferralStatus.READY, None, None, now)
     referral.legal_basis = basis

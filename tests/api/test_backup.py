@@ -34,7 +34,7 @@ from screening.core.sealing import Keyring, KeysRefused, write_keys
 from screening.core.settings import Settings, SettingsRefused
 from screening.models.account import SignInSession
 from tests.conftest import ENGINE
-from tests.referral.county import County, phq9
+from tests.referral.county import furnished, phq9
 
 sqlite_only = pytest.mark.skipif(ENGINE != "sqlite", reason="the one-machine form is SQLite")
 NAMES = ("林知远", "13800000000", "张大山")
@@ -44,7 +44,7 @@ NAMES = ("林知远", "13800000000", "张大山")
 def world(settings, database, keyring, clock):
     """A home with keys and children in every state."""
     write_keys(settings.keys_file, keyring)
-    county = County(database, clock)
+    county = furnished(database, clock)
     pupils = county.enrol(4)
     county.submit(pupils[0], "phq9", phq9())
     county.submit(pupils[1], "phq9", phq9(total=21))

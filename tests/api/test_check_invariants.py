@@ -55,7 +55,7 @@ from screening.models.consent import Consent, ConsentStatus, Purpose
 from screening.models.import_batch import BatchStatus, CriticalSighting, ImportBatch
 from screening.models.organisation import Organisation
 from screening.models.result import ScreenResult
-from tests.referral.county import County, Pupil, phq9
+from tests.referral.county import County, Pupil, furnished, phq9
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class World:
 
 @pytest.fixture
 def world(database, clock) -> World:
-    county = County(database, clock)
+    county = furnished(database, clock)
     with database.begin() as session:
         county.hire(session, "duty", "程雪", county.actors["lead"].grants[0].role, "school")
     none, unseen, talk, sent, back, out, calm, refused = county.enrol(8)

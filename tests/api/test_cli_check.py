@@ -26,13 +26,13 @@ from screening.core.settings import Webhook
 from screening.models.account import Account, RoleGrant
 from screening.models.organisation import DutyEntry
 from screening.models.result import ScreenResult
-from tests.referral.county import County, phq9
+from tests.referral.county import furnished, phq9
 
 
 @pytest.fixture
 def county(database, clock):
     """Children with every level and grade: nothing, a raised score, high, and critical answers C, B and A."""
-    made = County(database, clock)
+    made = furnished(database, clock)
     pupils = made.enrol(6)
     made.submit(pupils[0], "phq9", phq9())
     made.submit(pupils[1], "phq9", phq9(total=10))

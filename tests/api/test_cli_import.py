@@ -12,7 +12,7 @@ from screening.core.outbox import OutboxMessage
 from screening.core.sealing import write_keys
 from screening.models.child import Child
 from screening.models.result import ScreenResult
-from tests.referral.county import County
+from tests.referral.county import furnished
 from tests.screening.workbooks import HEADINGS, PHQ9, child, workbook
 
 
@@ -25,7 +25,7 @@ def county(settings, database_url, keyring, clock, monkeypatch):
     settings.home.chmod(0o700)
     write_keys(settings.keys_file, keyring)
     database = Database(database_url, keyring)
-    made = County(database, clock)
+    made = furnished(database, clock)
     database.close()
     return made
 

@@ -25,7 +25,7 @@ from screening.core.spans import gaps
 from screening.models.account import Account
 from screening.models.organisation import DutyEntry, OrganisationKind
 from tests.conftest import ENGINE
-from tests.referral.county import County, phq9
+from tests.referral.county import furnished, phq9
 
 Usage = namedtuple("Usage", "total used free")  # as shutil gives it
 
@@ -50,7 +50,7 @@ def look(settings, database, keyring, clock, tmp_path):
 
 @pytest.fixture
 def county(database, clock):
-    return County(database, clock)
+    return furnished(database, clock)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from screening.core.actor import Role
 from tests.api.conftest import PASSWORD
 from tests.api.web import Browser, words
 from tests.architecture.test_fixed_words import bad_words
-from tests.referral.county import County, answers, phq9
+from tests.referral.county import County, answers, furnished, phq9
 
 LEVELS = ("本次未见提示", "建议了解", "优先约谈", "今日面谈", "立即面谈不离人", "高危", "预警")
 TALK = {
@@ -57,7 +57,7 @@ RETURN = {
 
 @pytest.fixture
 def county(database, clock, password_hash) -> County:
-    return County(database, clock, password_hash=password_hash)
+    return furnished(database, clock, password_hash=password_hash)
 
 
 @pytest.fixture

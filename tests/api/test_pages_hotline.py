@@ -344,7 +344,7 @@ def test_what_was_told_on_the_telephone_is_written_down_by_the_operator(press, w
     assert press("handovers", **clinic).status_code == 303
     # A tired finger: the same press of the same page is one handover, the same press of a newer page is another.
     rung = {"rung": "police_110", "received_by": "指挥中心", "agreed": "yes"}
-    for once in ("page-1", "page-1", "page-2"):
+    for once in ("the-page-of-the-first-press", "the-page-of-the-first-press", "the-page-of-another-press"):
         assert press("handovers", once=once, **rung).status_code == 303
     assert "指挥中心" in words(at("hotline_operator").open(call).text)
     with world.database.look() as session:

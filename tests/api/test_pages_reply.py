@@ -16,7 +16,7 @@ from screening.core.actor import Role
 from screening.core.audit import AuditEvent, AuditRow
 from tests.api.conftest import PASSWORD
 from tests.api.web import SAME, Browser, words
-from tests.referral.county import County, phq9
+from tests.referral.county import County, furnished, phq9
 
 RARE = "王䶮𬍡㛃彧玥〇"
 NOTE = {
@@ -36,7 +36,7 @@ NOTE = {
 
 @pytest.fixture
 def county(database, clock, password_hash) -> County:
-    county = County(database, clock, password_hash=password_hash)
+    county = furnished(database, clock, password_hash=password_hash)
     with database.begin() as session:
         county.hire(session, "head", "石磊", Role.FACILITY_LEAD, "clinic", password_hash)
     return county
@@ -268,5 +268,5 @@ def test_care_begins_by_a_press_and_moves_are_counted(app, county, sent):
     shown = signed_in(app, "counsellor").open(f"/cases/{case_id(county)}")
     assert "已改约 2 次" in words(shown.text)
     intake.send(f"{at}/attended", seen=at)
-    assert intake.send(f"{at}/in-care", seen=at).status_code == 303
+    assert intake.send(f"{at}/care", seen=at).status_code == 303
     assert "诊疗中" in words(intake.open(at).text)

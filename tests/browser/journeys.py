@@ -153,6 +153,7 @@ def write_follow_up(site: Site, window: Window, pupil: Pupil) -> None:
     part = me.section("Follow-ups")
     before = part.locator("li").count()
     me.unfold("Write it down", within=part)
+    me.choose("Asked about safety", "Yes", within=part)
     me.type("How the child is; or why not", "睡得好些,愿意继续来。", within=part)
     me.press("Write down", within=part)
     me.page.wait_for_load_state()

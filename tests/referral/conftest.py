@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.referral.county import County
+from tests.referral.county import County, furnished
 
 
 @pytest.fixture
 def county(database, clock) -> County:
     """A school with its people, a clinic with a stepwise channel, and an open campaign. Wednesday, ten o'clock."""
-    return County(database, clock)
+    return furnished(database, clock)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ do one after the other; what it hands out are ids and plain values.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -36,6 +37,7 @@ from screening.models.child import Child
 from screening.models.consent import ConsentStatus, Purpose
 from screening.models.organisation import Organisation, OrganisationKind
 from screening.spreadsheets.rows import RosterRow
+from tests.furnished import furnish
 
 PEOPLE: dict[str, tuple[str, Role, str]] = {
     "counsellor": ("林知远", Role.COUNSELLOR, "school"),
@@ -72,6 +74,29 @@ def phq9(item9: object = 0, *, total: int = 0) -> dict[str, object]:
     """A PHQ-9 with this answer to its ninth item and ``total`` spread over the other eight."""
     first = [min(3, max(0, total - 3 * place)) for place in range(8)]
     return answers("phq9", [*first, item9])
+
+
+def furnished(
+    database: Database,
+    clock: FixedClock,
+    *,
+    password_hash: str = "not-a-hash",
+    instruments: Iterable[str] = INSTRUMENTS,
+) -> County:
+    """A :class:`County`, built once per process (``tests/furnished.py``)."""
+
+    def again(made: County) -> County:
+        new = copy.copy(made)
+        new.database, new.clock = database, clock
+        new.places, new.actors = dict(made.places), dict(made.actors)
+        return new
+
+    return furnish(
+        database,
+        ("county", clock.now(), password_hash, tuple(instruments)),
+        build=lambda: County(database, clock, password_hash=password_hash, instruments=instruments),
+        again=again,
+    )
 
 
 class County:

@@ -277,18 +277,17 @@ def test_a_later_sheet_of_a_screened_out_child_opens_a_new_case(county, high, cl
         assert K.SAFETY_TALK in county.tasks(session, high)
 
 
-def test_what_was_screened_out_last_year_says_nothing_about_this_year(county, pupil, clock):
-    """Last year's severe score would ask for a referral (rule R-A2); this year nothing does."""
+def test_what_was_screened_out_last_year_does_not_make_this_year_s_referral_urgent(county, pupil, clock):
     county.submit(pupil, "phq9", phq9(3, total=24))
     county.assess(pupil, None)
     clock.forward(timedelta(days=200))
     county.submit(pupil, "phq9", phq9(1))
-    county.assess(pupil, Tier.FOCUS, areas=("mood",))
+    county.assess(pupil, Tier.WATCH, send=True)
     with county.database.begin() as session:
         assert county.case(session, pupil).worst_level.value == "elevated"
-        assert "c-R01" not in {action.component for action in county.plans(session, pupil)[-1].actions}
-        [former] = county.referrals(session, pupil)
+        former, this = county.referrals(session, pupil)
         assert former.status is ReferralStatus.WITHDRAWN
+        assert this.urgency is Urgency.ROUTINE
 
 
 def test_a_severe_score_of_this_case_does_ask_for_a_referral(county, pupil):

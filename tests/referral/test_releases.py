@@ -92,6 +92,7 @@ def test_an_agreement_ends_with_its_last_day(county, clock, pupil):
     clock.forward(timedelta(seconds=1))
     with county.database.begin() as session:
         county.agree(session, ReleaseMode.AT_ONCE, days=1)
+        session.flush()
         agreement = releases.live_agreement(
             session, facility_id=county.places["clinic"].id, now=clock.now() + timedelta(days=1)
         )

@@ -256,7 +256,6 @@ def end_grant(
     grant_id: UUID,
     request: Request,
     transaction: TransactionDep,
-    database: DatabaseDep,
     actor: PageActorDep,
     clock: ClockDep,
 ) -> Response:
@@ -266,7 +265,7 @@ def end_grant(
         account = get_account(session, actor=actor, account_id=account_id, now=now)
         role = get_grant(session, account=account, grant_id=grant_id, today=local_day(now))
         leaving = departures.end_role(session, actor=actor, account=account, grant=role, now=now)
-    return _after(request, database, actor, account_id, leaving, now)
+        return _after(request, session, actor, account, leaving, now)
 
 
 @router.post("/{account_id}/disable", dependencies=[FRESH])
@@ -274,7 +273,6 @@ def disable(
     account_id: UUID,
     request: Request,
     transaction: TransactionDep,
-    database: DatabaseDep,
     actor: PageActorDep,
     clock: ClockDep,
 ) -> Response:
@@ -283,18 +281,16 @@ def disable(
     with transaction() as session:
         account = get_account(session, actor=actor, account_id=account_id, now=now)
         leaving = departures.close_account(session, actor=actor, account=account, now=now)
-    return _after(request, database, actor, account_id, leaving, now)
+        return _after(request, session, actor, account, leaving, now)
 
 
 def _after(
-    request: Request, database: DatabaseDep, actor: Actor, account_id: UUID, leaving: Leaving, now: datetime
+    request: Request, session: Session, actor: Actor, account: Account, leaving: Leaving, now: datetime
 ) -> Response:
-    """What fell to the lead is stored by now; the refusal comes after it and not instead of it."""
+    """The refusal is an answer and no exception: what fell to the lead is stored with it."""
     if not leaving.left:
-        return go(f"/accounts/{account_id}{'?turns=1' if leaving.turns else ''}")
-    with database.begin() as session:
-        account = get_account(session, actor=actor, account_id=account_id, now=now)
-        return _page(request, session, actor, account, now, leaving=leaving, status=409)
+        return go(f"/accounts/{account.id}{'?turns=1' if leaving.turns else ''}")
+    return _page(request, session, actor, account, now, leaving=leaving, status=409)
 
 
 @router.post("/{account_id}/handover")

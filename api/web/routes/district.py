@@ -153,7 +153,7 @@ def propose(
 def approve(form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep) -> Response:
     """The second person signs the version that stood on the page."""
     district = district_to_set(session, actor=actor)
-    version = form.raw("version")
+    version = form.raw("proposal")
     if not version.isdecimal() or len(version) > 9:
         raise InvalidInput("Please open the page again.")
     channels.approve_setting(session, actor=actor, district=district, version=int(version), now=clock.now())
