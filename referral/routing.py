@@ -135,12 +135,12 @@ def _out(facts: RoutingFacts, option: FacilityOption) -> Iterator[OutReason]:
 
 
 def _order(facts: RoutingFacts, option: FacilityOption) -> tuple[bool, int, int, int, str]:
+    # In an emergency nobody is passed over for being full; of two that are as near, the one with more room is asked.
     full = option.open_slots == 0 and facts.urgency is not Urgency.EMERGENCY
-    slots = 0 if facts.urgency is Urgency.EMERGENCY else option.open_slots
     # A clinic for this county before one for the whole province.
     nearness = -max((len(d) for d in option.districts if _within(facts.district, d)), default=0)
     distance = option.distance_rank if option.distance_rank is not None else _UNRANKED
-    return (full, nearness, distance, -slots, str(option.id))
+    return (full, nearness, distance, -option.open_slots, str(option.id))
 
 
 def _why(best: FacilityOption, *, emergency: bool, borne: frozenset[OutReason], waits: bool) -> Iterator[str]:

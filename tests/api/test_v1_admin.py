@@ -6,13 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from tests.api.etags import if_match
 from tests.factories import PASSWORD, answers, spread
 
 
 @pytest.fixture
 def call(client, as_):
     def call(method, path, who="sysadmin", body=None):
-        return client.request(method, f"/api/v1{path}", json=body, headers=as_(who))
+        headers = as_(who)
+        seen = if_match(client, method, f"/api/v1{path}", headers)
+        return client.request(method, f"/api/v1{path}", json=body, headers=headers | seen)
 
     return call
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 
+from api.web.presenters.contact import Answer
 from referral.disclosure import SafetySign
 from referral.terms import (
     Attendance,
@@ -123,6 +124,7 @@ def see_a_child(site: Site, window: Window) -> None:
     )
     answer = me.page.request.get(site.address + str(note))
     assert answer.body().startswith(b"%PDF"), answer.status
+    me.page.close()  # a week goes by: nobody's session lasts so long
     write_follow_up(site, window, pupil)
 
 
@@ -153,7 +155,7 @@ def write_follow_up(site: Site, window: Window, pupil: Pupil) -> None:
     part = me.section("Follow-ups")
     before = part.locator("li").count()
     me.unfold("Write it down", within=part)
-    me.choose("Asked about safety", "Yes", within=part)
+    me.choose("Asked about safety", "yes", Answer.NO_THOUGHTS, within=part)
     me.type("How the child is; or why not", "睡得好些,愿意继续来。", within=part)
     me.press("Write down", within=part)
     me.page.wait_for_load_state()

@@ -23,6 +23,7 @@ from referral.terms import TaskKind
 from screening.core.clock import LOCAL
 from screening.core.paper import Printer
 from screening.core.work import GatewayFailed, Tools
+from tests.api.etags import if_match
 from tests.api.test_v1_care import TALK, WORDS
 from tests.api.web import Browser
 from tests.factories import PASSWORD, Pupil, answers
@@ -107,7 +108,9 @@ class Scene:
 
     def put(self, who: str, path: str, body: dict[str, Any]) -> Any:
         """A PUT whose answer is looked at."""
-        return self.service.client.put(API + path, headers=self.service.headers(who), json=body)
+        headers = self.service.headers(who)
+        seen = if_match(self.service.client, "PUT", API + path, headers)
+        return self.service.client.put(API + path, headers=headers | seen, json=body)
 
     def the_case(self, who: str = "counsellor") -> Any:
         """The file of the only case."""

@@ -243,7 +243,7 @@ def test_a_district_is_set_by_two_people_and_unseen_release_needs_an_agreement(s
     }
     assert first.send("/district/agreements", seen="/district", **agreement).status_code == 303
     assert first.send("/district/proposal", seen="/district", **wish).status_code == 303
-    version = re.search(r'name="version" value="(\d+)"', second.open("/district").text)[1]
+    version = re.search(r'name="proposal" value="(\d+)"', second.open("/district").text)[1]
     assert first.send("/district/approval", seen="/district", proposal=version).status_code == 409
     assert second.send("/district/approval", seen="/district", proposal=version).status_code == 303
     assert "12 %" in words(first.open("/district").text)
