@@ -26,6 +26,7 @@ from api.web.routes import (
     safety_talks,
     sending,
     session,
+    settings,
     talks,
     today,
     worries,
@@ -44,7 +45,14 @@ def routers() -> list[APIRouter]:
     worry = [worry_public.router, worries.router]
     sheets = [imports.router, campaigns.router, administrations.router]
     line = [hotline.router, hotline_steps.router, handovers.router]
-    upkeep = [accounts.router, duty.router, places.router, district.router, facility_codes.router]
+    upkeep = [
+        accounts.router,
+        duty.router,
+        places.router,
+        district.router,
+        facility_codes.router,
+        settings.router,
+    ]
     return [
         session.way_in,
         reply.router,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import func, select
 
 from referral.models.referral import Facility
 from screening.core.audit import AuditEvent, AuditRow
+from screening.core.settings import Webhook
 from screening.models.account import Account, RoleGrant
 from screening.models.organisation import DutyEntry, Organisation
 from tests.api.web import Browser, words
@@ -258,3 +260,20 @@ def test_no_page_of_the_administrator_holds_a_child(at, world, database):
         assert not [s for s in (pupil.name, pupil.student_no, str(pupil.id), "13900000001") if s in page.text]
     for path in ("/cases", "/crises", "/campaigns", "/overdue"):
         assert admin.open(path).status_code == 403, path
+
+
+def test_the_settings_that_hold_are_shown_and_no_secret(app, at, database, tmp_path):
+    secret = b"only-the-gateway-and-we-know-this"
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    gateway = Webhook("https://user:word@sms.example.test/send?key=q7w8e9", secret)
+    app.state.settings = replace(app.state.settings, webhook=gateway, backup_to=backups)
+    page = at("sysadmin").open("/settings")
+    said = words(page.text)
+    assert page.status_code == 200
+    assert "https://sms.example.test" in said
+    assert not [each for each in (secret.decode(), "q7w8e9", "user:word") if each in page.text]
+    assert "这里查不到" in said
+    (backups / "xinqiao.backup").write_bytes(b"made by a test")
+    assert "这里查不到" not in words(at("sysadmin").open("/settings").text)
+    assert at("counsellor").open("/settings").status_code == 403

@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 from api.cli import check
 from instruments import catalogue
 from referral import intake
+from referral.actions import escalations
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode
 from referral.models.notice import Channel, Notice
@@ -60,6 +61,7 @@ WORKING = (
     "consequences-written",
 )
 LEASE = timedelta(minutes=2)
+DAYS = 14
 
 
 class Shore:
@@ -102,12 +104,12 @@ def broken(database: Database, now: Any) -> list[tuple[int, str, int]]:
 
 
 def sheets_of(shore: Shore, rng: random.Random, count: int) -> list[dict[str, Any]]:
-    """Sheets of some children on several days: quiet ones, high ones, danger."""
-    pupils = shore.county.enrol(12)
+    """Sheets of some children on several days, one a day: quiet ones, high ones, danger."""
+    pupils = shore.county.enrol(max(12, -(-count // DAYS)))
     made = []
     for number in range(count):
         pupil = pupils[number % len(pupils)]
-        day = START.date() - timedelta(days=number // len(pupils) % 14)
+        day = START.date() - timedelta(days=number // len(pupils) % DAYS)
         kinds = {
             "phq9": phq9(rng.choice((0, 0, 1, 2)), total=rng.choice((2, 10, 11, 22))),
             "asq": answers("asq", {"1": 1, "5": 1}),
@@ -243,7 +245,15 @@ def work_through_deaths(shore: Shore, victims: Victims, *, deaths: int) -> None:
         assert victims.run("work", now=now.isoformat()) == 0
     database = shore.back()
     check_work(database, rows)
+    ring_what_is_late(database, now)
     assert broken(database, now) == []
+
+
+def ring_what_is_late(database: Database, now: Any) -> None:
+    """The ladder is another thread's work; hours have gone by meanwhile."""
+    with database.begin() as session:
+        while escalations.tick(session, now=now):
+            session.flush()
 
 
 def check_work(database: Database, rows: int) -> None:

@@ -31,5 +31,6 @@ def pages(actor: Actor | None, locale: str) -> list[Page]:
         (May.MANAGE_ACCOUNTS, "/accounts", translate(locale, "Accounts")),
         (May.MANAGE_ACCOUNTS, "/duty", translate(locale, "Duty roster")),
         (May.MANAGE_ACCOUNTS, "/organisations", translate(locale, "Organisations")),
+        (May.MANAGE_ACCOUNTS, "/settings", translate(locale, "Settings")),
     )
     return [Page(href, label) for what, href, label in known if may(actor, what)]
