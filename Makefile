@@ -13,6 +13,8 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 LOCK_OPTIONS := pyproject.toml --group dev --generate-hashes --no-emit-index-url --universal --python-version 3.11
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Compiled files are kept, whatever the machine's habit: dozens of processes are started, each would compile again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .NOTPARALLEL:
 .PHONY: help setup system system-test run demo test test-slow check bench pictures docs lock
