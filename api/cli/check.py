@@ -42,7 +42,7 @@ from referral.models.referral import Referral, ReferralNote
 from referral.models.task import Task
 from referral.terms import TaskKind
 from risk_model import Level
-from screening.core import documents
+from screening.core import documents, outbox
 from screening.core.clock import local_day
 from screening.core.documents import DocumentBroken, StoredDocument
 from screening.core.outbox import OutboxMessage
@@ -57,7 +57,6 @@ __all__ = ["INVARIANTS", "Finding", "check_all"]
 
 # A note is made within seconds; its own task is due long before this.
 NOTE_GRACE = timedelta(minutes=10)
-STUCK = timedelta(hours=1)
 
 
 UNREAD = "Sheets without a result."
@@ -207,7 +206,7 @@ def messages_out_of_order(session: Session, now: datetime) -> list[Finding]:
     late = select(OutboxMessage.id).where(
         OutboxMessage.finished_at.is_(None),
         OutboxMessage.dead_at.is_(None),
-        OutboxMessage.available_at < now - STUCK,
+        OutboxMessage.available_at < now - outbox.STUCK,
     )
     return [
         *finding(session, 6, BOTH, both),

@@ -15,6 +15,7 @@ from referral.queries.channels import own_facility
 from referral.queries.crises import list_open
 from referral.queries.oversight import list_overdue, list_silent
 from screening.access import May, may, places
+from screening.core import outbox
 from screening.core.actor import Actor
 from screening.core.calendar import china
 from screening.core.clock import local_day
@@ -65,6 +66,7 @@ def desks(session: Session, actor: Actor, now: datetime, locale: str) -> list[De
 
 def _service(session: Session, actor: Actor, now: datetime, locale: str) -> Desk:
     lines = [
+        *_background(session, now, locale),
         *_calendar(now, locale),
         *_duty(session, actor, now, locale),
         *_ending(session, actor, now, locale),
@@ -74,6 +76,24 @@ def _service(session: Session, actor: Actor, now: datetime, locale: str) -> Desk
         tuple(lines[:MOST]),
         translate(locale, "Rosters, calendar and posts are in order."),
     )
+
+
+def _background(session: Session, now: datetime, locale: str) -> Iterator[Line]:
+    stuck, given_up = outbox.count_stuck(session, now=now), outbox.count_given_up(session)
+    if stuck:
+        said = translate(
+            locale,
+            "{count} papers, notices or pieces of files have waited for more than an hour: is a worker running?",
+            count=stuck,
+        )
+        yield Line(said, "/settings", alarm=True)
+    if given_up:
+        said = translate(
+            locale,
+            "{count} papers, notices or pieces of files were given up; `xinqiao outbox` shows them and tries again.",
+            count=given_up,
+        )
+        yield Line(said, "/settings", alarm=True)
 
 
 def _calendar(now: datetime, locale: str) -> Iterator[Line]:

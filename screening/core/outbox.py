@@ -117,3 +117,22 @@ def count_waiting(session: Session) -> int:
         OutboxMessage.finished_at.is_(None), OutboxMessage.dead_at.is_(None)
     )
     return session.scalar(statement) or 0
+
+
+# Nothing waits so long while a worker lives: notices take seconds, the largest file minutes.
+STUCK = timedelta(hours=1)
+
+
+def count_given_up(session: Session) -> int:
+    """How many messages nobody tries any more; they stay until an operator has looked (RL15)."""
+    return session.scalar(select(func.count()).where(OutboxMessage.dead_at.is_not(None))) or 0
+
+
+def count_stuck(session: Session, *, now: datetime) -> int:
+    """How many have been ready for longer than :data:`STUCK`: the worker is dead (RL6)."""
+    statement = select(func.count()).where(
+        OutboxMessage.finished_at.is_(None),
+        OutboxMessage.dead_at.is_(None),
+        OutboxMessage.available_at < now - STUCK,
+    )
+    return session.scalar(statement) or 0

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import func, select
 
 from referral.models.referral import Facility
+from screening.core import outbox
 from screening.core.audit import AuditEvent, AuditRow
+from screening.core.outbox import OutboxMessage
 from screening.core.settings import Webhook
 from screening.models.account import Account, RoleGrant
 from screening.models.organisation import DutyEntry, Organisation
@@ -277,3 +279,17 @@ def test_the_settings_that_hold_are_shown_and_no_secret(app, at, database, tmp_p
     (backups / "xinqiao.backup").write_bytes(b"made by a test")
     assert "这里查不到" not in words(at("sysadmin").open("/settings").text)
     assert at("counsellor").open("/settings").status_code == 403
+
+
+def test_a_dead_worker_and_what_was_given_up_are_alarms_of_the_administrator(at, world, database):
+    assert "后台进程在运行吗" not in words(at("sysadmin").open("/today").text)
+    with database.begin() as session:
+        for number in range(3):
+            outbox.publish(session, topic="x", payload={}, purpose=f"x:{number}", now=world.clock.now())
+        session.flush()
+        one = session.scalars(select(OutboxMessage)).first()
+        one.dead_at = world.clock.now()
+    world.clock.forward(timedelta(minutes=61))
+    said = words(at("sysadmin").open("/today").text)
+    assert "有 2 项打印、通知或导入已等待一小时以上" in said
+    assert "有 1 项打印、通知或导入多次失败" in said
