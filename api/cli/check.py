@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from api.cli.check_records import (
@@ -39,8 +39,10 @@ from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode
 from referral.models.plan import PlanVersion
 from referral.models.referral import Referral, ReferralNote
+from referral.models.reply import ReferralReply
 from referral.models.task import Task
-from referral.terms import TaskKind
+from referral.models.worry import Worry
+from referral.terms import Custody, TaskKind
 from risk_model import Level
 from screening.core import documents, outbox
 from screening.core.clock import local_day
@@ -65,6 +67,8 @@ TWO_CASES = "Children with two open cases in one custody."
 NO_TALK = "Children with a critical answer whom nobody was asked to talk to."
 UNHEARD = "Crisis episodes that nobody has taken and that no longer ring."
 UNOWNED_FILE = "Staged files that are on nobody's list."
+LOST_WORRY = "Worries whose child nobody has found, on nobody's list."
+LOST_REPLY = "Replies to open referrals that nobody has verified, on nobody's list."
 TWO_NOTES = "Notes of a version that their referral has not reached."
 NO_CASE = "Results that ask for a case, whose child has none."
 BELOW_FLOOR = "Results below the floor that their critical answer sets."
@@ -99,7 +103,7 @@ def unread_sheets(session: Session, now: datetime) -> list[Finding]:
         .where(
             or_(
                 ScreenResult.child_id != Administration.child_id,
-                ScreenResult.campaign_id != Administration.campaign_id,
+                ScreenResult.campaign_id.is_distinct_from(Administration.campaign_id),
             )
         )
     )
@@ -107,9 +111,13 @@ def unread_sheets(session: Session, now: datetime) -> list[Finding]:
 
 
 def children_without_a_case(session: Session, now: datetime) -> list[Finding]:
-    """2. HIGH, CRISIS_ITEM and grade C have a case: open, or closed by a person after the result."""
+    """2. HIGH, CRISIS_ITEM and grade C have a case: open, or closed by a person after the result.
+
+    In the custody that they belong to: what the county keeps from the school does not stand for the school's own.
+    """
     case = exists().where(
         Case.child_id == ScreenResult.child_id,
+        (Case.custody == Custody.PROTECTED) == Administration.protected,
         or_(Case.closed_at.is_(None), Case.closed_at >= ScreenResult.computed_at),
     )
     asks = or_(ScreenResult.level.in_([Level.HIGH, Level.CRISIS_ITEM]), ScreenResult.grade == Grade.C)
@@ -143,6 +151,7 @@ def children_without_a_talk(session: Session, now: datetime) -> list[Finding]:
     talk = exists().where(
         Task.child_id == ScreenResult.child_id,
         Task.kind.in_(TALKS),
+        _in_custody(),
         or_(Task.done_at.is_(None), Task.done_at >= ScreenResult.computed_at),
     )
     results = _current().where(ScreenResult.grade == Grade.C, ScreenResult.history.is_(False), ~talk)
@@ -234,6 +243,27 @@ def referrals_without_their_note(session: Session, now: datetime) -> list[Findin
     return [*finding(session, 10, NO_NOTE, referrals), *finding(session, 10, TWO_NOTES, ahead)]
 
 
+def words_that_nobody_reads(session: Session, now: datetime) -> list[Finding]:
+    """3. A worry whose child nobody has found, and a reply that nobody has verified, are on somebody's list."""
+    looked_for = exists().where(
+        Task.subject_id == Worry.id,
+        Task.kind.in_([TaskKind.WORRY_NOW, TaskKind.WORRY_MATCH]),
+        Task.done_at.is_(None),
+    )
+    worries = select(Worry.id).where(Worry.settled_at.is_(None), ~looked_for)
+    called = exists().where(
+        Task.subject_id == ReferralReply.referral_id,
+        Task.kind == TaskKind.REPLY_VERIFY,
+        Task.done_at.is_(None),
+    )
+    replies = (
+        select(ReferralReply.id)
+        .join(Referral, Referral.id == ReferralReply.referral_id)
+        .where(ReferralReply.settled_at.is_(None), Referral.ended_at.is_(None), ~called)
+    )
+    return [*finding(session, 3, LOST_WORRY, worries), *finding(session, 3, LOST_REPLY, replies)]
+
+
 def broken_files(session: Session, now: datetime) -> list[Finding]:
     """10. Stored bytes match their hash. Opens every file."""
     broken = set()
@@ -252,7 +282,7 @@ def results_without_an_owner(session: Session, now: datetime) -> list[Finding]:
     Sheets of long ago share one task per campaign (decision 18).
     """
     answered = or_(Task.done_at.is_(None), Task.done_at >= ScreenResult.computed_at)
-    own = exists().where(Task.child_id == ScreenResult.child_id, answered)
+    own = exists().where(Task.child_id == ScreenResult.child_id, _in_custody(), answered)
     listed = exists().where(
         Task.kind == TaskKind.HISTORY_REVIEW, Task.subject_id == ScreenResult.campaign_id, answered
     )
@@ -263,6 +293,13 @@ def results_without_an_owner(session: Session, now: datetime) -> list[Finding]:
     )
     results = _current().where(asks, ~own, or_(ScreenResult.history.is_(False), ~listed))
     return finding(session, 16, NO_TASK, results)
+
+
+def _in_custody() -> ColumnElement[bool]:
+    """A line in the custody of the sheet: the county's of a talk about a case kept from the school, else the
+    school's, to whom lines without a case belong."""
+    theirs = exists().where(Case.id == Task.case_id, Case.custody == Custody.PROTECTED)
+    return theirs == Administration.protected
 
 
 def _current() -> Select[UUID]:
@@ -297,7 +334,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         3,
         "Every open episode, case, referral, task and file has an owner who is there.",
-        (things_without_a_live_owner, things_on_no_list),
+        (things_without_a_live_owner, things_on_no_list, words_that_nobody_reads),
     ),
     Invariant(
         4,

@@ -16,7 +16,7 @@ from api.cli.findings import Finding, finding, finding_of
 from referral.models.case import Case, CaseStatusChange
 from referral.models.crisis import CrisisEpisode, CrisisStepRecord
 from referral.models.followup import FollowUp, FollowUpStatusChange
-from referral.models.hotline import HotlineCall, HotlineStatusChange
+from referral.models.hotline import HandoverRecord, HotlineCall, HotlineStatusChange
 from referral.models.plan import PlanStatusChange, PlanVersion
 from referral.models.referral import Referral, ReferralStatusChange, ReturnNote
 from referral.models.task import Task, TaskRing
@@ -166,7 +166,8 @@ def referrals_ended_wrongly(session: Session, now: datetime) -> list[Finding]:
 
 
 def grants_without_a_reason(session: Session, now: datetime) -> list[Finding]:
-    """11. A live grant hangs on a referral that is under way, or on an open case (requirement AZ7)."""
+    """11. A live grant hangs on a referral that is under way, an open case, a crisis that lasts, or a hotline's
+    handover whose case is open (requirement AZ7)."""
     referral = exists().where(
         Referral.id == AccessGrant.reason_id,
         Referral.sent_at.is_not(None),
@@ -174,7 +175,13 @@ def grants_without_a_reason(session: Session, now: datetime) -> list[Finding]:
         Referral.status != ReferralStatus.DECLINED,
     )
     case = exists().where(Case.id == AccessGrant.reason_id, Case.closed_at.is_(None))
-    live = select(AccessGrant.id).where(AccessGrant.ended_at.is_(None), ~referral, ~case)
+    episode = exists().where(CrisisEpisode.id == AccessGrant.reason_id, CrisisEpisode.stood_down_at.is_(None))
+    handed = exists().where(
+        HandoverRecord.id == AccessGrant.reason_id,
+        Case.id == HandoverRecord.case_id,
+        Case.closed_at.is_(None),
+    )
+    live = select(AccessGrant.id).where(AccessGrant.ended_at.is_(None), ~referral, ~case, ~episode, ~handed)
     return finding(session, 11, NO_REASON, live)
 
 

@@ -35,7 +35,7 @@ from referral.queries import cases
 from referral.queries.people import people_of
 from referral.queries.plan_facts import current_facts
 from referral.terms import CaseStatus
-from screening.access import May, check_may_about, may_about
+from screening.access import May, check_may_about, check_may_at, may_about
 from screening.core.actor import Actor
 from screening.core.clock import Clock
 from screening.queries.accounts import names_of
@@ -123,7 +123,7 @@ def record_assessment(
 def sign_tier(case_id: UUID, seen: IfMatchDep, session: SessionDep, actor: ActorDep, clock: ClockDep) -> None:
     """The lead signs the tier that was set last."""
     case = cases.get_case(session, actor=actor, case_id=case_id, now=clock.now())
-    check_may_about(actor, May.SIGN_TIER, case.organisation_id)
+    check_may_at(actor, May.SIGN_TIER, case.organisation_id)
     _check(session, seen, case, clock)
     actions.countersign(session, actor=actor, case=case, now=clock.now())
 

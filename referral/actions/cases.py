@@ -218,8 +218,8 @@ def _ask_signature(session: Session, actor: Actor, case: Case, tier: Tier, now: 
 
 
 def countersign(session: Session, *, actor: Actor, case: Case, now: datetime) -> None:
-    """The lead signs the tier that was set last; nobody signs their own."""
-    access.check_may(actor, May.SIGN_TIER)
+    """The lead signs the tier that was set last, the county that of a case it keeps itself; nobody signs their own."""
+    access.check_may_at(actor, May.SIGN_TIER, case.organisation_id)
     change = case.tiers[-1] if case.tiers else None
     if change is None or change.countersigned_by is not None:
         raise PolicyViolation("There is no tier waiting for a signature.")
@@ -261,9 +261,12 @@ def require_report(
 
 
 def report_is_open(session: Session, *, case: Case) -> bool:
-    """Whether a mandatory report about this child is still owed, whoever asked for it."""
+    """Whether a mandatory report of this case is still owed, whoever asked for it.
+
+    Of this case only: what another custody owes about the same child would show itself by it (decision 42).
+    """
     owed = select(Task.id).where(
-        Task.kind == TaskKind.MANDATORY_REPORT, Task.child_id == case.child_id, Task.done_at.is_(None)
+        Task.kind == TaskKind.MANDATORY_REPORT, Task.case_id == case.id, Task.done_at.is_(None)
     )
     return session.scalars(owed.limit(1)).first() is not None
 

@@ -269,9 +269,10 @@ def stand_down(
 ) -> None:
     """解除, by two people: the lead who signs here, and another who took it or has proposed it, when every guard holds.
 
+    A case that the county keeps from the school has its two people there.
     Raises :class:`PolicyViolation` naming what is missing.
     """
-    access.check_may(actor, May.STAND_DOWN)
+    access.check_may_at(actor, May.STAND_DOWN, case.organisation_id)
     _hold(session, episode)
     if episode.stood_down_at is not None:
         raise PolicyViolation("The episode has been stood down.")

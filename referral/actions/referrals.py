@@ -355,7 +355,7 @@ def hold(
         today=local_day(now),
         reason=reason,
         holds=referral.holds,
-        is_lead=access.may(actor, May.SIGN_TIER),
+        is_lead=access.may_at(actor, May.SIGN_TIER, case.organisation_id),
     )
     referral.held_until, referral.held_why = until, reason.strip()[:120]
     referral.holds += 1

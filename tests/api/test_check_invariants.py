@@ -20,26 +20,33 @@ from sqlalchemy import delete, insert, select, text, update
 from api.cli import check, check_records, check_steps
 from api.cli.check import INVARIANTS, check_all
 from api.cli.check_steps import ends
-from referral.actions import answers, crises, escalations, referrals, return_notes
+from referral.actions import answers, crises, escalations, referrals, replies, return_notes
 from referral.actions.return_notes import ReturnNoteIn
 from referral.models.case import Case, CaseStatusChange
 from referral.models.crisis import CrisisEpisode, CrisisStepRecord
 from referral.models.followup import FollowUp
+from referral.models.notice import Notice
 from referral.models.plan import PlanVersion
 from referral.models.referral import Referral, ReferralNote, ReferralStatusChange, ReturnNote
 from referral.models.task import Task, TaskRing
+from referral.models.worry import Worry
+from referral.queries.worries import WorryWords
 from referral.states import CRISIS_WORK, REFERRAL_TRANSITIONS
 from referral.terms import (
     Attendance,
     CaseStatus,
     CrisisStep,
+    Custody,
     Finding,
+    Origin,
     Outcome,
     PlanStatus,
     ReferralStatus,
+    ReplyKind,
     RiskNow,
     StepResult,
     TaskKind,
+    WorryUrgency,
 )
 from risk_model import Level
 from screening.core import audit, documents
@@ -296,6 +303,44 @@ def test_2_a_critical_answer_asks_for_a_talk(world, broken):
     assert (2, check.NO_CASE) in broken(no_case)
 
 
+def test_2_what_the_county_keeps_does_not_stand_for_the_schools_own(world, broken):
+    """A case and a talk in the other custody about the same child answer nothing."""
+    kept = update(Case).where(Case.child_id == world.talk.id).values(custody=Custody.PROTECTED)
+    found = broken(kept)
+    assert {(2, check.NO_CASE), (2, check.NO_TALK), (16, check.NO_TASK)} <= found.keys()
+    asked = update(Administration).where(Administration.child_id == world.talk.id).values(protected=True)
+    assert broken(kept, asked) == {}
+
+
+def test_3_what_was_said_and_waits_is_on_somebodys_list(world, broken):
+    places, heard = world.county.places, {"raised_at": world.now(), "urgency": WorryUrgency.TODAY}
+
+    def worry(session: Any) -> None:
+        session.add(
+            Worry(
+                organisation_id=places["school"].id, school_id=places["school"].id, custody=Custody.SCHOOL,
+                origin=Origin.TEACHER, key_digest=b"1" * 32, words=WorryWords("?", "?").as_json(), **heard,
+            )
+        )  # fmt: skip
+
+    assert (3, check.LOST_WORRY) in broken(worry)
+
+    def reply(session: Any) -> None:
+        [sent] = session.scalars(select(Referral).where(Referral.child_id == world.sent.id))
+        replies.arrive(
+            session, referral=sent, said=replies.Said(ReplyKind.RECEIVED), facility_code_right=False,
+            now=world.now(),
+        )  # fmt: skip
+
+    called = delete(Task).where(Task.kind == TaskKind.REPLY_VERIFY)
+    notices = delete(Notice).where(
+        Notice.task_id.in_(select(Task.id).where(Task.kind == TaskKind.REPLY_VERIFY))
+    )
+    rings = delete(TaskRing)
+    assert (3, check.LOST_REPLY) not in broken(reply)
+    assert (3, check.LOST_REPLY) in broken(reply, rings, notices, called)
+
+
 def test_3_an_untaken_episode_rings_and_a_staged_file_is_on_a_list(world, broken):
     reopen = update(CrisisEpisode).values(stood_down_at=None, taken_at=None, taken_by=None)
     assert (3, check.UNHEARD) in broken(reopen)
@@ -458,6 +503,13 @@ def test_11_no_view_outlives_its_reason(world, broken):
     again = update(AccessGrant).where(AccessGrant.ended_at.is_not(None)).values(ended_at=None)
     assert (11, check_steps.NO_REASON) in broken(again)
     assert (11, check_steps.NO_REASON) in broken(update(AccessGrant).values(reason_id=uuid4(), ended_at=None))
+    # What a crisis or a hotline's handover opens to the county hangs on them.
+    lasting = update(CrisisEpisode).values(stood_down_at=None)
+    by_crisis = update(AccessGrant).values(
+        reason_id=select(CrisisEpisode.id).scalar_subquery(), ended_at=None
+    )
+    assert (11, check_steps.NO_REASON) not in broken(lasting, by_crisis)
+    assert (11, check_steps.NO_REASON) in broken(by_crisis)
     declined = (
         update(Referral).where(Referral.id == referral_of(world.sent)).values(status=ReferralStatus.DECLINED)
     )

@@ -10,13 +10,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
+from referral.actions import tasks
 from referral.models.case import Assessment, Case
+from referral.models.crisis import CrisisEpisode
 from referral.models.followup import FollowUp, FollowUpStatusChange
 from referral.models.form_draft import FormDraft
 from referral.models.referral import Referral
 from referral.models.task import Task
 from referral.terms import ActionStatus, FollowUpStatus, PlanStatus, ReferralStatus, TaskKind
-from screening.core.actor import Role
+from screening.core.actor import Actor, Role
 from tests.api.conftest import PASSWORD
 from tests.api.web import Browser, words
 from tests.architecture.test_fixed_words import bad_words
@@ -683,6 +685,49 @@ def test_standing_down_too_early_says_what_is_missing(at, county, in_danger):
     answer = at("lead").send(down, seen=where)
     assert answer.status_code == 409
     assert "不能解除" in answer.text or "尚不能" in answer.text
+
+
+def test_the_card_offers_what_the_case_offers_and_the_principal_may_use_it(at, county, in_danger):
+    with county.database.look() as session:
+        where = f"/crises/{session.scalars(select(CrisisEpisode.id)).one()}"
+    principal = at("principal")
+    assert principal.send(f"{where}/take", seen=where).status_code == 303
+    for who, page in (
+        ("principal", where),
+        ("counsellor", where),
+        ("counsellor", address(county, in_danger)),
+    ):
+        offered = set(re.findall(r'action="/crises/[^"]+/([a-z-]+)"', at(who).open(page).text))
+        assert offered == {"steps", "propose", "report"}, (who, page)
+    assert "stand-down" in at("lead").open(where).text
+    for step in ("propose", "report", "report"):
+        answer = principal.send(f"{where}/{step}", seen=where)
+        assert (answer.status_code, answer.headers["location"]) == (303, where)
+    page = principal.open(where).text
+    assert not set(re.findall(r'action="/crises/[^"]+/(propose|report)"', page))
+    with county.database.look() as session:
+        kinds = set(session.scalars(select(Task.kind).where(Task.done_at.is_(None))))
+    assert {TaskKind.CRISIS_STAND_DOWN, TaskKind.MANDATORY_REPORT} <= kinds
+
+
+def test_whoever_owns_a_line_opens_it_also_without_sight_of_the_child(at, county, pupil):
+    with county.database.begin() as session:
+        line_id = tasks.require(
+            session,
+            actor=Actor.system(),
+            kind=TaskKind.CONSENT_REPLY,
+            subject_id=pupil.entry_id,
+            organisation_id=county.places["county"].id,
+            owner_id=county.actors["centre"].account_id,
+            backup_id=None,
+            due_at=county.clock.now(),
+            now=county.clock.now(),
+            child_id=pupil.id,
+        ).id
+    answer = at("centre").open(f"/tasks/{line_id}")
+    assert answer.status_code == 200
+    assert pupil.name not in answer.text
+    assert at("lead").open(f"/tasks/{line_id}").status_code == 404
 
 
 # --- the facility ------------------------------------------------------------------------------------------

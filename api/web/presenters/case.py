@@ -124,7 +124,7 @@ class FollowUpView:
 
 @dataclass(frozen=True, slots=True)
 class CrisisView:
-    """The episode nobody has stood down."""
+    """One episode. ``open``: nobody has stood it down."""
 
     id: UUID
     opened_at: datetime
@@ -134,6 +134,7 @@ class CrisisView:
     waits_for_lead: bool
     proposed: bool
     report_needed: bool
+    open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +315,7 @@ def crisis(episode: CrisisEpisode | None, names: Mapping[UUID, str], locale: str
         waits_for_lead=all(record[2] for record in steps),
         proposed=episode.proposed_at is not None,
         report_needed=episode.report_needed,
+        open=episode.stood_down_at is None,
     )
 
 

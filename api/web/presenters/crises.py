@@ -22,6 +22,14 @@ NEEDED = (
 
 
 @dataclass(frozen=True, slots=True)
+class Buttons:
+    """What a person may do about an episode, as the shared part of the page asks for it."""
+
+    crisis: bool
+    stand_down: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One episode nobody has stood down."""
 

@@ -51,7 +51,7 @@ from referral.terms import (
     Tier,
     Urgency,
 )
-from screening.access import May, may_about
+from screening.access import May, may_about, may_at
 from screening.core.actor import Actor
 from screening.core.clock import local_day
 from screening.core.errors import DomainError, NotFound
@@ -292,10 +292,12 @@ def _buttons(file: CaseFile, actor: Actor) -> present.Buttons:
             sending.status is ReferralStatus.ACKNOWLEDGED,
             planned is not PlanStatus.REVIEW_DUE,
         ),
-        sign=can(May.SIGN_TIER, _tier_waits(case)) and case.tiers[-1].changed_by != actor.account_id,
+        sign=may_at(actor, May.SIGN_TIER, case.organisation_id)
+        and _tier_waits(case)
+        and case.tiers[-1].changed_by != actor.account_id,
         follow_up=can(May.FOLLOW_UP, open_case),
         crisis=can(May.HANDLE_CRISIS),
-        stand_down=can(May.STAND_DOWN),
+        stand_down=may_at(actor, May.STAND_DOWN, case.organisation_id),
         answer_for=can(May.SEND_REFERRAL, bool(file.referral and file.referral.sent_at)),
     )
 

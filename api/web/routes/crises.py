@@ -26,7 +26,7 @@ from referral.models.crisis import CrisisEpisode
 from referral.queries import crises as queries
 from referral.queries.cases import can_open, get_case, get_crisis
 from referral.terms import CrisisStep, StepResult
-from screening.access import May, may_about
+from screening.access import May, may_at
 from screening.core.actor import Actor
 from screening.queries.accounts import names_of
 
@@ -69,7 +69,9 @@ def show_crisis(
         at=f"/crises/{card.episode.id}",
         crisis=crisis_view(card.episode, names_of(session, [card.episode.taken_by]), locale),
         opens_case=can_open(session, actor=actor, case_id=card.case.id),
-        stands_down=may_about(actor, May.STAND_DOWN, card.case.organisation_id),
+        buttons=present.Buttons(
+            crisis=True, stand_down=may_at(actor, May.STAND_DOWN, card.case.organisation_id)
+        ),
         step_results=list(StepResult),
         now_input=dates.for_input(now),
     )
@@ -92,6 +94,26 @@ def record_step_by_card(
     """One step, written down on the card."""
     card = queries.get_card(session, actor=actor, episode_id=episode_id, now=clock.now())
     _record(session, actor, card.episode, form, clock.now())
+    return go(f"/crises/{card.episode.id}")
+
+
+@router.post("/{episode_id}/propose")
+def propose_by_card(
+    episode_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """The first of the two people says that it is over; the lead is asked to look."""
+    card = queries.get_card(session, actor=actor, episode_id=episode_id, now=clock.now())
+    crises.propose_stand_down(session, actor=actor, case=card.case, episode=card.episode, now=clock.now())
+    return go(f"/crises/{card.episode.id}")
+
+
+@router.post("/{episode_id}/report")
+def need_report_by_card(
+    episode_id: UUID, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """There is something that the law asks us to report: a line with two hours."""
+    card = queries.get_card(session, actor=actor, episode_id=episode_id, now=clock.now())
+    crises.need_report(session, actor=actor, case=card.case, episode=card.episode, now=clock.now())
     return go(f"/crises/{card.episode.id}")
 
 

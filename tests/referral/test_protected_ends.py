@@ -1,0 +1,125 @@
+"""A case kept from the school comes to its end at the county, and the school's own work does not show that it exists."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from referral.actions import cases, crises, tasks
+from referral.models.case import Case
+from referral.models.crisis import CrisisEpisode
+from referral.models.task import Task
+from referral.queries.people import protected_people
+from referral.states import CRISIS_WORK
+from referral.terms import CrisisStep, Custody, Origin, StepResult, TaskKind, Tier
+from screening.core.actor import Actor, Role
+from screening.core.errors import NotPermitted, PolicyViolation
+from screening.models.child import Child
+from tests.referral.county import answers as of_items
+
+
+@pytest.fixture
+def hidden(county, pupil):
+    """Somebody at the school may have hurt the child, who is in danger; two people answer at the county."""
+    with county.database.begin() as session:
+        county.hire(session, "second", "江月", Role.COUNTY_CENTRE, "county")
+        session.flush()
+        now = county.clock.now()
+        people = protected_people(session, county=county.places["county"], now=now)
+        case = cases.raise_worry(
+            session,
+            actor=Actor.system(),
+            child=session.get_one(Child, pupil.id),
+            people=people,
+            origin=Origin.HOTLINE,
+            now=now,
+            custody=Custody.PROTECTED,
+        )
+        both = {"actor": Actor.system(), "case": case, "now": now}
+        crises.open_crisis(session, people=people, trigger="worry", trigger_id=None, **both)
+        cases.require_report(session, owner_id=None, **both)
+        return case.id
+
+
+def _episode(session, case_id):
+    return session.scalars(select(CrisisEpisode).where(CrisisEpisode.case_id == case_id)).one()
+
+
+def _schools_own(session, pupil):
+    case = cases.find_open(session, child_id=pupil.id)
+    return case.id
+
+
+def _work(county, case_id, who):
+    """Taken, and every step written down."""
+    with county.database.begin() as session:
+        episode = _episode(session, case_id)
+        both = {"actor": county.actors[who], "episode": episode, "now": county.clock.now()}
+        crises.take(session, case=session.get_one(Case, case_id), **both)
+        for step in CRISIS_WORK - {CrisisStep.ACKNOWLEDGED}:
+            more = {"happened_at": county.clock.now(), "place": None, "remark": None}
+            crises.record_step(session, step=step, result=StepResult.DONE, **both, **more)
+
+
+def _stand_down(county, case_id, who):
+    with county.database.begin() as session:
+        crises.stand_down(
+            session,
+            actor=county.actors[who],
+            case=session.get_one(Case, case_id),
+            episode=_episode(session, case_id),
+            safety_plan_done=True,
+            review_meeting_on=county.clock.today() + timedelta(days=3),
+            now=county.clock.now(),
+        )
+
+
+def test_two_people_of_the_county_end_what_the_county_keeps_and_nothing_of_the_school(county, hidden, pupil):
+    with county.database.begin() as session:  # the report has been made
+        report = session.scalars(select(Task).where(Task.kind == TaskKind.MANDATORY_REPORT)).one()
+        tasks.settle(
+            session,
+            actor=county.actors["centre"],
+            kind=report.kind,
+            subject_id=report.subject_id,
+            decision="reported",
+            now=county.clock.now(),
+        )
+    _work(county, hidden, "centre")
+    with pytest.raises(NotPermitted):
+        _stand_down(county, hidden, "lead")
+    _stand_down(county, hidden, "second")
+    with county.database.begin() as session:
+        case, now = session.get_one(Case, hidden), county.clock.now()
+        assert _episode(session, hidden).stood_down_at == now
+        cases.set_tier(
+            session, actor=county.actors["centre"], case=case, tier=Tier.CRISIS, reason=None, now=now
+        )
+        session.flush()
+        session.refresh(case)
+        cases.countersign(session, actor=county.actors["second"], case=case, now=now)
+        assert not session.scalars(
+            select(Task).where(Task.kind == TaskKind.TIER_SIGN, Task.done_at.is_(None))
+        ).all()
+    # Of the school's own cases the county signs nothing.
+    county.submit(pupil, "asq", of_items("asq", {"1": 1, "5": 1}))
+    with county.database.look() as session:
+        own = _schools_own(session, pupil)
+    _work(county, own, "counsellor")
+    with pytest.raises(NotPermitted):
+        _stand_down(county, own, "centre")
+    _stand_down(county, own, "lead")
+
+
+def test_a_report_that_the_county_owes_does_not_hold_up_the_school(county, hidden, pupil):
+    """Else the school's lead would read of a report that nobody at the school has asked for."""
+    county.submit(pupil, "asq", of_items("asq", {"1": 1, "5": 1}))
+    with county.database.look() as session:
+        own = _schools_own(session, pupil)
+    _work(county, own, "counsellor")
+    _stand_down(county, own, "lead")
+    _work(county, hidden, "centre")
+    with pytest.raises(PolicyViolation, match="cannot be stood down"):
+        _stand_down(county, hidden, "second")
