@@ -42,7 +42,7 @@ class Custody(Term):
     """个案保管. A worry about somebody at the school lives outside the school's sight."""
 
     SCHOOL = "school", "学校"
-    PROTECTED = "protected", "保护性(县级)"
+    PROTECTED = "protected", "保护性（县级）"
 
 
 class Origin(Term):
@@ -352,7 +352,7 @@ class StepResult(Term):
     """步骤结果. Everything but ``done`` needs a stated reason."""
 
     DONE = "done", "完成"
-    BLOCKED = "blocked", "已阻断(疑似监护人侵害)"
+    BLOCKED = "blocked", "已阻断（疑似监护人侵害）"
     NOT_NEEDED = "not_needed", "无需"
 
 
@@ -360,7 +360,7 @@ class StandDownGuard(Term):
     """解除条件. What must be there before a crisis episode is stood down."""
 
     STEPS_SETTLED = "steps_settled", "各步骤完成或说明原因"
-    TWO_PEOPLE = "two_people", "两人签字(心理教师和负责人)"
+    TWO_PEOPLE = "two_people", "两人签字（心理教师和负责人）"
     SAFETY_PLAN = "safety_plan", "安全计划已完成"
     FOLLOW_UPS = "follow_ups", "随访已安排"
     REVIEW_MEETING = "review_meeting", "七日内会商"
@@ -500,7 +500,7 @@ class TaskKind(Term):
     MAKE_UP = "make_up", "缺测补测"
     TEACHER_OBSERVATION = "teacher_observation", "班主任观察"
     SELF_REFERRAL = "self_referral", "学生求助面谈"
-    WORRY_NOW = "worry_now", "立即核对:有人说现在就危险"
+    WORRY_NOW = "worry_now", "立即核对：有人说现在就危险"
     WORRY_MATCH = "worry_match", "核对被担心的学生"
     TIER_SIGN = "tier_sign", "签字确认关注等级"
     TERM_CONTACT = "term_contact", "学期联系"
@@ -534,11 +534,11 @@ class TaskKind(Term):
     ATTENDANCE_CHECK = "attendance_check", "核实是否到诊"
     NO_SHOW_CONTACT = "no_show_contact", "未到后联系家庭"
     HOME_VISIT = "home_visit", "当日家访"
-    REFERRAL_ENDED = "referral_ended", "转介已撤回,请知悉"
+    REFERRAL_ENDED = "referral_ended", "转介已撤回，请知悉"
     RETURN_NOTE = "return_note", "填写回转单"
     RETURN_NOTE_READ = "return_note_read", "阅读回转单"
     REPLY_VERIFY = "reply_verify", "核实未登录回复"
-    REPLY_TRIED = "reply_tried", "回复码多次输错,请了解"
+    REPLY_TRIED = "reply_tried", "回复码多次输错，请了解"
     NOTE_OVERDUE = "note_overdue", "转介单未生成"
     GLYPH_MISSING = "glyph_missing", "缺字补写"
     # crisis
@@ -555,7 +555,7 @@ class TaskKind(Term):
     CALL_FOLLOW_UP = "call_follow_up", "热线回访"
     CALL_DEBRIEF = "call_debrief", "与接线员谈谈这次接听"
     CALL_SUPPORT = "call_support", "到线支援接线员"
-    CALL_UNLINKED = "call_unlinked", "热线关联已撤销,核对个案"
+    CALL_UNLINKED = "call_unlinked", "热线关联已撤销，核对个案"
     HANDOVER_ACKNOWLEDGE = "handover_acknowledge", "确认热线移交"
     HANDOVER_RESULT = "handover_result", "向热线反馈移交结果"
     LOOKUP_ALARM = "lookup_alarm", "热线查询异常"
@@ -674,7 +674,7 @@ class KnownAnswer(Term):
     """查询结果. All that a hotline is told about whether a child is known."""
 
     NO_MATCH = "no_match", "没有查到"
-    ONE_MATCH = "one_match", "查到一名,请打值班电话"
+    ONE_MATCH = "one_match", "查到一名，请打值班电话"
     ASK_COUNTY = "ask_county", "请问县级值班"
 
 
@@ -684,11 +684,11 @@ class CallGuard(Term):
     ENDED = "ended", "通话已结束"
     TYPE = "type", "来电类型"
     LEVEL = "level", "分级"
-    SUMMARY = "summary", "内容摘要(不超过 500 字)"
+    SUMMARY = "summary", "内容摘要（不超过 500 字）"
     CONFIDENTIALITY_TOLD = "confidentiality_told", "是否已说明保密范围"
-    SCALES = "scales", "想法强度和绝望程度(0–10)"
-    HANDOVER = "handover", "移交,或说明为何不能移交"
-    COUNTY_HANDOVER = "county_handover", "移交县级(疑似校内人员侵害)"
+    SCALES = "scales", "想法强度和绝望程度（0–10）"
+    HANDOVER = "handover", "移交，或说明为何不能移交"
+    COUNTY_HANDOVER = "county_handover", "移交县级（疑似校内人员侵害）"
     ACKNOWLEDGED = "acknowledged", "移交已确认"
     RESULT = "result", "移交结果已反馈"
     FOLLOW_UPS = "follow_ups", "回访已完成"

@@ -283,14 +283,14 @@ def test_the_case_says_who_why_what_is_planned_and_what_is_waited_for(at, county
         "约 100 名作答相近的学生中",
         "尚未本地校准",
         "没有照护人或教师填写的量表",
-        "草案,未经复评",
+        "草案，未经复评",
         "规则 R-",
         "领域:情绪低落",
         "白石县人民医院",
         "转介单正在生成",
         "监护人尚未同意",
         "先写您自己的印象",
-        "筛查会漏掉一部分孩子;有担心,随时提出",
+        "筛查会漏掉一部分孩子；有担心，随时提出",
     ):
         assert part in seen, part
 
@@ -370,7 +370,7 @@ def test_one_press_sets_the_tier_confirms_the_plan_and_sends(at, county, pupil):
     seen = words(at("counsellor").open(address(county, pupil)).text)
     for part in ("关注等级:重点关注", "已发出", "已做的面谈", "关注等级待分管负责人签字"):
         assert part in seen, part
-    assert "草案,未经复评" not in seen
+    assert "草案，未经复评" not in seen
 
 
 @pytest.mark.parametrize("field", ["concern", "harm_answer", "tier", "reason", "safety", "observed"])

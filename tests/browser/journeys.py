@@ -7,6 +7,7 @@ whoever has to know it, not in the database.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -14,8 +15,12 @@ from api.web.presenters.contact import Answer
 from referral.disclosure import SafetySign
 from referral.terms import (
     Attendance,
+    CallerAgreement,
+    CallType,
     DeclineReason,
     Finding,
+    HandoverResult,
+    HandoverTo,
     HarmAnswer,
     HelpWanted,
     Outcome,
@@ -254,3 +259,176 @@ def write_return_note(me: Person) -> None:
     me.type("Advice for the school", "作业适当减量", within=note)
     me.press("Send the return note", within=note)
     me.page.wait_for_load_state()
+
+
+# --- the 12355 line ----------------------------------------------------------------------------------------
+
+
+def hold_a_call(site: Site, window: Window) -> None:
+    """A call of level B: saved by itself, the school's number, handed over, written back, reviewed, closed."""
+    pupil = site.pupil()
+    me = window("hotline_operator")
+    me.press("Answer a call")
+    me.page.wait_for_url("**/hotline/calls/*")
+    call = me.path
+    me.type("What is said", "同伴来电，说朋友今晚不想回家。")
+    me.reads(me.say("stored {time}", time="10:00"))  # nobody has pressed anything
+    _press_level(me, "B")
+    me.open(call)
+    assert me.page.get_by_label(me.say("What is said")).input_value()
+    _look_up(me, pupil)
+    _hand_over(me)
+    # The telephone is put down with most of the form empty: the line closes, the form says what is missing.
+    me.press("Line closed")
+    me.sees("Still to be filled in:")
+    me.choose("Limits of confidentiality told", "Yes")
+    me.choose("Kind of call", CallType.CRISIS)
+    for name, value in (("strength", 5), ("hopeless", 4)):
+        me._touch(me.page.locator(f"#{name} label", has_text=re.compile(rf"^\s*{value}\s*$")))
+    me.press("Save")
+    me.sees("stored {time}", time="10:00")
+    me.open(call)
+    me.sees("The form is complete.")
+    me.sees("Waited for:")
+    _take_the_handover(window("counsellor"))
+    lead = window("hotline_supervisor")
+    lead.open("/hotline")
+    lead._touch(lead.section("To review within 24 hours").get_by_role("link").first)
+    lead.type("What was decided", "处置及时。")
+    lead.press("Reviewed")
+    lead.reads("处置及时。")
+    # The operator sees what became of it, and closes.
+    me.open("/hotline")
+    me.reads(HandoverResult.REACHED, within=me.section("What became of your handovers"))
+    me.open(call)
+    me.press("Close this call")
+    me.page.wait_for_load_state()
+    me.open("/hotline")
+    me.sees("Nothing is left open.")
+
+
+def _press_level(me: Person, level: str) -> None:
+    with me.page.expect_response("**/save") as stored:
+        me._touch(me.page.locator(f"button[name=level][value={level}]"))
+    assert stored.value.ok
+
+
+def _look_up(me: Person, pupil: Pupil) -> None:
+    """Name and school: an answer of one line, with a number and no word about the child."""
+    panel = me.unfold("Is this child known?")
+    me.type("Name of the child", pupil.name, within=panel)
+    me.type("School", "第一中学", within=panel)
+    me.press("Look", within=panel)
+    me.page.wait_for_load_state()
+    panel = me.page.locator("#known")
+    me.reads("13800000001", within=panel)
+    me.press("The call is about this child: link it", within=panel)
+    me.page.wait_for_load_state()
+
+
+def _hand_over(me: Person) -> None:
+    panel = me.unfold("Hand over")
+    me.choose("To whom", HandoverTo.SCHOOL_DUTY, within=panel)
+    me.type("What the receiver has to know", "孩子说今晚不想回家，在河边。", within=panel)
+    me.choose("The caller agrees", CallerAgreement.YES, within=panel)
+    me.type("Telephoned at", "2026-10-14T09:58", within=panel)
+    me.press("Hand over", within=panel)
+    me.page.wait_for_load_state()
+    me.reads(HandoverTo.SCHOOL_DUTY, within=me.section("Handed over"))
+
+
+def _take_the_handover(school: Person) -> None:
+    """Whoever is on duty reads it, says so, and writes back; who called is not on the page."""
+    school.open("/hotline/handovers")
+    school._touch(school.section("Waiting for you").get_by_role("link").first)
+    school.reads("孩子说今晚不想回家，在河边。")
+    school.press("I have it")
+    school.sees("Taken by")
+    school.choose("For the hotline", HandoverResult.REACHED)
+    school.type("In a few words", "已陪同回家。")
+    school.press("Write back")
+    school.sees("Write anew")
+
+
+# --- without an account ------------------------------------------------------------------------------------
+
+
+def answer_by_typed_code(site: Site, window: Window) -> None:
+    """A clinic with nothing but the note types its number and code; it counts when the school has called."""
+    pupil = site.pupil(total=20, share=True)
+    site.send_referral(pupil)
+    number, code = site.printed_codes(pupil)
+    clinic = window(None)
+    clinic.open("/r")
+    clinic.type("Number of the note", number)
+    clinic.type("Reply code", code)
+    clinic.press("Go on")
+    clinic.page.wait_for_url("**/r/*")
+    assert pupil.name not in clinic.page.content()
+    clinic.press("Received")
+    clinic.sees("Thank you. It is kept, and counts as soon as the school has called your registered number.")
+    clinic.type("Day and time", "2026-10-16T09:00")
+    clinic.type("Place, what to bring", "门诊楼三层")
+    clinic.press("Send the appointment")
+    clinic.page.wait_for_load_state()
+    school = window("counsellor")
+    school.open(site.case_of(pupil))
+    referral = school.section("Referral")
+    for _ in range(2):
+        school.type("With whom you spoke", "分诊台", within=referral)
+        school.press("Confirmed by phone", within=referral)
+        school.page.wait_for_load_state()
+    school.reads(ReferralStatus.SCHEDULED, within=referral)
+
+
+def raise_a_worry(site: Site, window: Window) -> None:
+    """A class teacher with an account, and somebody with the school's link: three presses each."""
+    pupil = site.pupil()
+    teacher = window("class_teacher")
+    teacher.follow("I am worried about a child")
+    _say_it(teacher, pupil.name)
+    teacher.page.wait_for_url("**/worries/taken?*")
+    teacher.sees("Thank you for saying so")
+    school = window("counsellor")
+    school.open("/worries/link")
+    school.press("Make the link")
+    school.page.wait_for_load_state()
+    link = school.page.locator(".poster .address").first.inner_text()
+    stranger = window(None)
+    stranger.page.goto(link)
+    stranger.choose("Who are you?", "schoolmate")
+    _say_it(stranger, "不在名册上")
+    stranger.page.wait_for_url("**/worry/sent*")
+    stranger.sees("Thank you for saying so")
+    # The child that was named has a case; of the other one somebody finds out who is meant.
+    school.open(site.case_of(pupil))
+    school.open("/today")
+    school.unfold_all()
+    school._touch(school.page.locator("a[href^='/worries/']:not([href$=link], [href$=new])").first)
+    school.reads("不在名册上")
+
+
+def _say_it(me: Person, name: str) -> None:
+    me.type("Name", name)
+    me.type("Grade and class", "八年级3班")
+    me._touch(me.page.locator("fieldset.taps").last.locator("label").first)
+    me._touch(me.page.locator("button[name=urgency]").last)
+
+
+def ask_about_safety(site: Site, window: Window) -> None:
+    """The guided page, one question at a time; a yes to the last one rings, and the steps stand there."""
+    pupil = site.pupil(total=20)
+    me = window("counsellor")
+    me.open(f"{site.case_of(pupil)}/safety-talk")
+    me.tick("I have been trained to ask these questions")
+    me.choose("Is the child alone with you?", "yes, alone")
+    for number in range(1, 6):
+        me.press("Next question")
+        me.choose("Question {number}", "yes", number=number)
+    me.press("Next question")
+    me.press("Finish the talk")
+    me.page.wait_for_url("**/safety-talk/*")
+    me.sees("Stay with the child now and do not leave the child alone. Call the duty person at once.")
+    me.reads("13800000001")
+    me.follow("To the case: take it, write down the steps")
+    me.sees("I take it")

@@ -133,10 +133,17 @@ class Person:
         """Show everything that the page has folded away."""
         self.page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
 
-    def choose(self, legend: str, *options: StrEnum | str, within: Locator | None = None) -> None:
+    def choose(
+        self, legend: str, *options: StrEnum | str, within: Locator | None = None, **params: object
+    ) -> None:
         """Choices under this question, by the words of their codes (or as messages)."""
-        question = self.page.locator("legend").filter(has_text=self._starting(legend))
-        group = (within or self.page.locator("main")).locator("fieldset").filter(has=question).first
+        question = self.page.locator("legend").filter(has_text=self._starting(legend, **params))
+        group = (
+            (within or self.page.locator("main"))
+            .locator("fieldset:not(:has(fieldset))")
+            .filter(has=question)
+            .first
+        )
         for option in options:
             words = word(option, self.language) if isinstance(option, StrEnum) else self.say(option)
             label = group.locator("label").filter(has_text=re.compile(rf"^\s*(\d )?{re.escape(words)}\s*$"))

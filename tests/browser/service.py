@@ -7,6 +7,7 @@ The address is http://127.0.0.1: Chromium counts this machine as trustworthy, so
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import threading
@@ -214,3 +215,12 @@ class Site:
         newest = select(Referral.id).where(Referral.child_id == pupil.id).order_by(Referral.drafted_at.desc())
         with self.database.look() as session:
             return f"/referrals/{session.scalars(newest).first()}"
+
+    def printed_codes(self, pupil: Pupil) -> tuple[str, str]:
+        """The number of the child's newest note and its reply code, as they stand on the paper."""
+        newest = select(Referral).where(Referral.child_id == pupil.id).order_by(Referral.drafted_at.desc())
+        with self.database.look() as session:
+            referral = session.scalars(newest).first()
+            assert referral is not None
+            said = json.loads(referral.frozen or "{}")
+            return said["form_no"], said["reply_code"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.axe import violations
+from tests.browser.journeys import ask_about_safety, raise_a_worry
 from tests.browser.person import SIZES
 from tests.browser.walk import SEEDS, page_routes, populate, walk
 
@@ -73,6 +74,15 @@ def test_the_focus_can_be_seen(site, window):
 @pytest.mark.slow
 def test_every_page_in_both_languages_and_sizes(site, window):
     populate(site)
+
+    def as_(who, **how):
+        me = window(language="zh", **how)
+        if who is not None:
+            me.sign_in(who)
+        return me
+
+    raise_a_worry(site, as_)
+    ask_about_safety(site, as_)
     wrong, seen = [], set()
     for who in (None, *site.world.people):
         if who is not None and who.startswith(("other_", "second_")):

@@ -6,11 +6,13 @@ two things at once: that each page is fit to be looked at, and that people get t
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -18,7 +20,15 @@ from sqlalchemy import select
 
 from instruments import catalogue
 from referral import intake
+from referral.actions import hotline
+from referral.actions.handovers import HandoverIn, hand_over
+from referral.models.case import SafetyTalk
+from referral.models.hotline import HotlineCall
+from referral.models.referral import Referral
+from referral.models.worry import Worry
+from referral.terms import CallerAgreement, CallLevel, HandoverTo
 from screening.models.administration import Administration
+from screening.models.organisation import Organisation
 from screening.queries.campaigns import get_campaign
 from screening.spreadsheets.reader import read_workbook
 from tests.browser.person import Person
@@ -36,6 +46,8 @@ NO_PAGES = frozenset(
         "/healthz",
         "/today/notices",
         "/today/here",
+        "/today/alarm",
+        "/hotline/tasks/{task_id}",
         "/referrals/{referral_id}/note.pdf",
         "/imports/template/{campaign_id}",
     }
@@ -77,6 +89,7 @@ def populate(site: Site) -> dict[str, str]:
     send_file(site, good=True)
     batch = send_file(site, good=False)
     site.work()
+    take_a_call(site)
     roster = f"/campaigns/{site.campaign_id}/roster"
     return {
         "crisis": site.case_of(in_danger),
@@ -86,6 +99,23 @@ def populate(site: Site) -> dict[str, str]:
         "batch": batch,
         "referral": referral,
     }
+
+
+def take_a_call(site: Site) -> None:
+    """A call of level B about a child, handed over to the school; its number may be shown."""
+    now, operator = site.clock.now(), site.world.actor("hotline_operator")
+    with site.database.begin() as session:
+        call = hotline.start_call(session, actor=operator, hotline_id=site.world.places["hotline"], now=now)
+        fields = {"summary": "同伴来电。", "phone": "13900000099", "callback_ok": True}
+        hotline.save(session, actor=operator, call=call, fields=fields, sequence=1, now=now)
+        hotline.triage(session, actor=operator, call=call, level=CallLevel.B, now=now)
+        hotline.ask_phone(session, actor=operator, call=call, now=now)
+        hotline.approve_phone(session, actor=site.world.actor("hotline_supervisor"), call=call, now=now)
+        school = session.get_one(Organisation, site.world.places["school"])
+        handover = HandoverIn(
+            to=HandoverTo.SCHOOL_DUTY, agreed=CallerAgreement.YES, what_said="孩子在河边。", place=school
+        )
+        hand_over(session, actor=operator, call=call, handover=handover, now=now)
 
 
 def send_file(site: Site, *, good: bool) -> str:
@@ -122,9 +152,40 @@ def _recorded(site: Site) -> str:
         return f"/campaigns/{site.campaign_id}/roster/{sheet.roster_entry_id}/recorded/{sheet.id}"
 
 
+def _one(site: Site, what: type[Any]) -> Any:
+    with site.database.look() as session:
+        return session.scalars(select(what)).first()
+
+
+def _held_talk(site: Site) -> str:
+    talk = _one(site, SafetyTalk)
+    return f"/cases/{talk.case_id}/safety-talk/{talk.id}"
+
+
+def _reply_page(site: Site) -> str:
+    with site.database.look() as session:
+        sent = session.scalars(select(Referral.frozen).where(Referral.frozen.is_not(None))).first()
+        return f"/r/{json.loads(sent or '')['reply_token']}"
+
+
+def _taken(site: Site) -> str:
+    return f"/worries/taken?at={site.world.places['school']}&u=now"
+
+
 # Pages without a link: who opens them (nobody: a stranger), and where they are.
 SEEDS: dict[str, tuple[str | None, Callable[[Site], str]]] = {
     "/sign-in": (None, lambda site: "/sign-in"),
+    "/worry": (None, lambda site: "/worry"),
+    "/worry/sent": (None, lambda site: "/worry/sent?u=now"),
+    "/r": (None, lambda site: "/r"),
+    "/r/{token}": (None, _reply_page),
+    "/worries/taken": ("class_teacher", _taken),
+    "/worries/{worry_id}": ("counsellor", lambda site: f"/worries/{_one(site, Worry).id}"),
+    "/cases/{case_id}/safety-talk/{talk_id}": ("counsellor", _held_talk),
+    "/hotline/calls/{call_id}/phone": (
+        "hotline_operator",
+        lambda site: f"/hotline/calls/{_one(site, HotlineCall).id}/phone",
+    ),
     "/password": ("counsellor", lambda site: "/password"),
     "/campaigns/{campaign_id}/roster/{entry_id}/recorded/{administration_id}": ("entry_clerk", _recorded),
 }
