@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from referral.actions import assessments, cases, crises, tasks
+from referral.actions import assessments, cases, clocks, crises, tasks
 from referral.actions.assessments import AssessmentIn
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode
 from referral.models.task import Task
-from referral.queries.people import protected_people
+from referral.queries.people import people_of, protected_people
 from referral.queries.plan_facts import current_facts
 from referral.states import CRISIS_WORK
 from referral.terms import (
@@ -25,6 +25,7 @@ from referral.terms import (
     TaskKind,
     Tier,
 )
+from risk_model import Level
 from screening.core.actor import Actor, Role
 from screening.core.errors import NotPermitted, PolicyViolation
 from screening.models.child import Child
@@ -164,3 +165,29 @@ def test_what_the_county_has_heard_about_the_school_does_not_stand_where_the_sch
     with county.database.look() as session:
         own = cases.find_open(session, child_id=pupil.id)
         assert current_facts(session, case=own, now=county.clock.now()).harm_answer is None
+
+
+def test_what_the_county_keeps_is_not_passed_to_it_and_the_schools_line_stays(county, hidden, pupil):
+    with county.database.begin() as session:
+        now = county.clock.now()
+        cases.raise_worry(
+            session,
+            actor=county.actors["counsellor"],
+            child=session.get_one(Child, pupil.id),
+            people=people_of(session, organisation=county.places["school"], now=now),
+            origin=Origin.TEACHER,
+            now=now,
+        )
+        kept = session.get_one(Case, hidden)
+        kept.worst_level = Level.HIGH
+        owner = kept.owner_id
+        assert not session.scalars(
+            select(Case).where(Case.worst_level == Level.HIGH, Case.id != hidden)
+        ).all()
+        assert clocks.pass_to_county(session, now=county.clock.now() + timedelta(days=30)) == 0
+        session.flush()
+        assert kept.owner_id == owner
+        waits = select(Task).where(
+            Task.kind == TaskKind.SECOND_ASSESSMENT, Task.subject_id == pupil.id, Task.done_at.is_(None)
+        )
+        assert session.scalars(waits).one()
