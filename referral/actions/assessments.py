@@ -16,6 +16,7 @@ from referral.queries.plan_facts import current_facts
 from referral.terms import (
     CaseStatus,
     ClosingReason,
+    Custody,
     FollowUpChannel,
     FollowUpTemplate,
     HarmAnswer,
@@ -127,8 +128,10 @@ def _record(
     )
     session.add(row)
     if assessment.harm_answer is not None:
-        child.harm_answer = assessment.harm_answer.value
-        child.harm_answered_by, child.harm_answered_at = actor.account_id, now
+        # The answer stands on the child, where the school reads it: what only the county may know stays with its case.
+        if case.custody is Custody.SCHOOL or assessment.harm_answer is not HarmAnswer.SCHOOL:
+            child.harm_answer = assessment.harm_answer.value
+            child.harm_answered_by, child.harm_answered_at = actor.account_id, now
         tasks.settle(
             session,
             actor=actor,

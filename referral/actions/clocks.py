@@ -22,7 +22,7 @@ from referral.models.referral import Facility, Referral
 from referral.models.task import Task
 from referral.policies import missing_for_triage, skips_the_county
 from referral.queries.signals import Signal, worst_signal
-from referral.terms import CaseStatus, ReferralStatus, ReleaseMode, TaskKind, Tier, Urgency
+from referral.terms import CaseStatus, Custody, ReferralStatus, ReleaseMode, TaskKind, Tier, Urgency
 from risk_model import Level
 from screening.access import Part
 from screening.core import audit
@@ -145,13 +145,15 @@ def pass_to_county(session: Session, *, now: datetime) -> int:
 
 
 def _unseen() -> Select[Task]:
-    """Open tasks of cases that nobody has begun to assess, and that a sheet has made urgent."""
+    """Open tasks of cases that nobody has begun to assess, and that a sheet has made urgent. What the county keeps
+    itself is with the county already."""
     return (
         select(Task)
         .join(Case, Case.id == Task.case_id)
         .where(
             Task.done_at.is_(None),
             Case.status == CaseStatus.INTAKE,
+            Case.custody == Custody.SCHOOL,
             Case.worst_level.in_([Level.HIGH, Level.CRISIS_ITEM]),
         )
     )
@@ -251,6 +253,7 @@ def triage_unseen(session: Session, *, now: datetime) -> int:
             Referral.sent_at.is_(None),
             Referral.ended_at.is_(None),
             Case.status == CaseStatus.INTAKE,
+            Case.custody == Custody.SCHOOL,
             Case.worst_level.in_([Level.HIGH, Level.CRISIS_ITEM]),
         )
     ).all()

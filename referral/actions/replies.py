@@ -134,6 +134,7 @@ def arrive(
     Raises :class:`PolicyViolation` for what a note's code alone may not say (scenario A38), and
     :class:`NotFound` when the referral has ended meanwhile.
     """
+    session.refresh(referral, with_for_update=True)  # the same sent twice at once: the second finds the first
     if not is_answerable(referral):
         raise NotFound
     if said.kind not in BY_CODE and not (said.kind in WITH_FACILITY_CODE and facility_code_right):
@@ -212,7 +213,7 @@ def confirm(
     Now it is carried out as if the facility had pressed it itself. What cannot be carried out any more raises, and
     the reply goes on waiting for a person's decision.
     """
-    _check_open(actor, case, reply)
+    _check_open(session, actor, case, reply)
     if not with_whom.strip():
         raise InvalidInput("Say with whom you spoke.")
     _settle(session, actor, referral, reply, ReplyResult.CONFIRMED, with_whom, now)
@@ -238,14 +239,17 @@ def set_aside(
     now: datetime,
 ) -> None:
     """The facility knows nothing of it, or it no longer fits: it stays on record and changes nothing."""
-    _check_open(actor, case, reply)
+    _check_open(session, actor, case, reply)
     if not reason.strip():
         raise InvalidInput("Say why.")
     _settle(session, actor, referral, reply, ReplyResult.SET_ASIDE, reason, now)
 
 
-def _check_open(actor: Actor, case: Case, reply: ReferralReply) -> None:
+def _check_open(session: Session, actor: Actor, case: Case, reply: ReferralReply) -> None:
     access.check_may_about(actor, May.SEND_REFERRAL, case.organisation_id)
+    session.refresh(
+        reply, with_for_update=True
+    )  # of two who press at once the second reads what the first did
     if reply.settled_at is not None:
         raise PolicyViolation("This reply has already been dealt with.")
 

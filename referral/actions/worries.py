@@ -51,6 +51,7 @@ from screening.core.audit import AuditEvent
 from screening.core.calendar import china
 from screening.core.clock import local_day
 from screening.core.errors import InvalidInput, NotPermitted, PolicyViolation
+from screening.models.account import Account
 from screening.models.child import Child
 from screening.models.organisation import Organisation
 from screening.queries.campaigns import district_of
@@ -87,6 +88,7 @@ def hear(
 
     Raises :class:`PolicyViolation` when too many have come, or when nobody at all could answer.
     """
+    _hold_sender(session, actor, link)
     _check(session, actor, worry, link, now)
     key_digest = digest_of(f"{actor.account_id or (link.id if link else None)}:{worry.key}")
     before = session.scalars(select(Worry).where(Worry.key_digest == key_digest)).one_or_none()
@@ -123,6 +125,14 @@ def hear(
     else:
         _found(session, system, row, meant, people, now)
     return row
+
+
+def _hold_sender(session: Session, actor: Actor, link: WorryLink | None) -> None:
+    """Two presses at the same moment: the second waits, and finds the worry of the first."""
+    if link is not None:
+        session.refresh(link, with_for_update=True)
+    elif actor.account_id is not None:
+        session.get_one(Account, actor.account_id, with_for_update=True)
 
 
 def _check(session: Session, actor: Actor, worry: WorryIn, link: WorryLink | None, now: datetime) -> None:
@@ -182,7 +192,7 @@ def _ring(session: Session, task: Task, people: People, *, urgent: bool, now: da
 
 def match(session: Session, *, actor: Actor, worry: Worry, child: Child, now: datetime) -> Case:
     """This child is meant: the case opens with the clocks of this worry, as it would have at once."""
-    _check_open(actor, worry)
+    _check_open(session, actor, worry)
     if child.organisation_id != worry.school_id:
         raise PolicyViolation("This child is not on the roll of the school that was named.")
     school = session.get_one(Organisation, worry.school_id)
@@ -194,7 +204,7 @@ def match_by_name(
     session: Session, *, actor: Actor, worry: Worry, name: str, class_name: str, now: datetime
 ) -> Case | None:
     """The same by a corrected name and class, for whoever has no sight of the school's children (the county)."""
-    _check_open(actor, worry)
+    _check_open(session, actor, worry)
     school = session.get_one(Organisation, worry.school_id)
     meant = child_named(session, organisation=school, name=name, class_name=class_name, today=local_day(now))
     audit.record(
@@ -215,7 +225,7 @@ def settle(
     session: Session, *, actor: Actor, worry: Worry, decision: WorryEnd, reason: str, now: datetime
 ) -> None:
     """No child of the school is meant, or it was no worry: a person's decision, with a few words kept sealed."""
-    _check_open(actor, worry)
+    _check_open(session, actor, worry)
     if decision is WorryEnd.MATCHED:
         raise InvalidInput("Say which child is meant.")
     if not reason.strip():
@@ -225,8 +235,11 @@ def settle(
     _end(session, actor, worry, decision, now)
 
 
-def _check_open(actor: Actor, worry: Worry) -> None:
+def _check_open(session: Session, actor: Actor, worry: Worry) -> None:
     access.check_may(actor, May.MATCH_WORRY)
+    session.refresh(
+        worry, with_for_update=True
+    )  # of two who press at once the second reads what the first did
     if worry.settled_at is not None:
         raise PolicyViolation("This has already been done.")
 

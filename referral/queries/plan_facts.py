@@ -61,12 +61,20 @@ def plan_facts(
         context=_context(session, child),
         age=age_on(child.birth_date, local_day(now)),
         interview_done=bool(interview),
-        harm_answer=HarmAnswer(child.harm_answer) if child.harm_answer else None,
+        harm_answer=_harm(case, child),
         available=_available(session, child.organisation_id, local_day(now)),
         consents=_consents(session, child),
         referral_open=referral is not None and referral.sent_at is not None,
         in_care=referral is not None and referral.status in _IN_CARE,
     )
+
+
+def _harm(case: Case, child: Child) -> HarmAnswer | None:
+    """Who may be hurting the child. That a case is kept from the school says it, unless there is somebody else."""
+    said = HarmAnswer(child.harm_answer) if child.harm_answer else None
+    if case.custody is Custody.PROTECTED and said in (None, HarmAnswer.NONE):
+        return HarmAnswer.SCHOOL
+    return said
 
 
 def current_facts(session: Session, *, case: Case, now: datetime) -> PlanFacts:

@@ -41,6 +41,7 @@ URGENT_TIERS = frozenset({Tier.CRISIS, Tier.FOCUS})
 URGENT_KINDS = frozenset(
     {
         TaskKind.CRISIS_ACKNOWLEDGE,
+        TaskKind.WORRY_NOW,
         TaskKind.CRISIS_STEP,
         TaskKind.SAME_DAY_TALK,
         TaskKind.MANDATORY_REPORT,

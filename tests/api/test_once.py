@@ -13,6 +13,7 @@ from api.deps import ActorDep, PageRoute, StrictRoute, json_router
 from api.middleware import SAFE_METHODS
 from api.web.pages import TEMPLATES
 from screening.core import idempotency
+from screening.models.account import Account
 from screening.models.campaign import Campaign, CampaignStatus
 from screening.models.consent import Consent
 from screening.models.import_batch import ImportBatch
@@ -233,3 +234,22 @@ def test_a_refused_press_burns_no_token_and_an_upload_has_one_too(at, world, cam
     # Without the token the second press would find the batch and say so: "?again=yes".
     assert pressed[0].headers["location"] == pressed[1].headers["location"]
     assert count(database, ImportBatch) == 1
+
+
+def test_a_route_that_opens_its_transaction_late_burns_no_token_when_it_refuses_and_is_done_once(
+    at, world, database
+):
+    """``get_transaction`` with a press: rolled back where it refuses, stored with its answer where it does not."""
+    admin = at("sysadmin")
+    fields = fields_of(admin.open("/accounts").text, "/accounts") | {"name": "许宁"}
+    taken, free = fields | {"username": "counsellor"}, fields | {"username": "xu.ning"}
+    before = count(database, Account)
+    assert admin.client.post("/accounts", data=taken, headers=SAME).status_code == 422
+    first, second = (admin.client.post("/accounts", data=free, headers=SAME) for _ in range(2))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert re.search(r"<code>([^<]+)</code>", first.text)[1] in second.text
+    assert count(database, Account) == before + 1
+    # Without any press the one transaction is committed where the route leaves it.
+    bare = {key: value for key, value in free.items() if key != "once"} | {"username": "xu.ning.b"}
+    assert admin.client.post("/accounts", data=bare, headers=SAME).status_code == 200
+    assert count(database, Account) == before + 2

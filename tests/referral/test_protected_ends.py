@@ -7,13 +7,25 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from referral.actions import cases, crises, tasks
+from referral.actions import assessments, cases, clocks, crises, tasks
+from referral.actions.assessments import AssessmentIn
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode
 from referral.models.task import Task
-from referral.queries.people import protected_people
+from referral.queries.people import people_of, protected_people
+from referral.queries.plan_facts import current_facts
 from referral.states import CRISIS_WORK
-from referral.terms import CrisisStep, Custody, Origin, StepResult, TaskKind, Tier
+from referral.terms import (
+    CrisisStep,
+    Custody,
+    FollowUpChannel,
+    HarmAnswer,
+    Origin,
+    StepResult,
+    TaskKind,
+    Tier,
+)
+from risk_model import Level
 from screening.core.actor import Actor, Role
 from screening.core.errors import NotPermitted, PolicyViolation
 from screening.models.child import Child
@@ -123,3 +135,59 @@ def test_a_report_that_the_county_owes_does_not_hold_up_the_school(county, hidde
     _work(county, hidden, "centre")
     with pytest.raises(PolicyViolation, match="cannot be stood down"):
         _stand_down(county, hidden, "second")
+
+
+def test_what_the_county_has_heard_about_the_school_does_not_stand_where_the_school_reads(
+    county, hidden, pupil
+):
+    """The answer stands on the child, and holds up what the school's own case would send by itself."""
+    with county.database.begin() as session:
+        case, now = session.get_one(Case, hidden), county.clock.now()
+        assessments.conclude(
+            session,
+            actor=county.actors["centre"],
+            case=case,
+            child=session.get_one(Child, pupil.id),
+            assessment=AssessmentIn(
+                held_at=now,
+                channel=FollowUpChannel.IN_PERSON,
+                tier=Tier.FOCUS,
+                screened_out=False,
+                reason="面谈所见",
+                harm_answer=HarmAnswer.SCHOOL,
+            ),
+            now=now,
+        )
+        session.flush()
+        assert session.get_one(Child, pupil.id).harm_answer is None
+        assert current_facts(session, case=case, now=now).harm_answer is HarmAnswer.SCHOOL
+    county.submit(pupil, "asq", of_items("asq", {"1": 1, "5": 1}))
+    with county.database.look() as session:
+        own = cases.find_open(session, child_id=pupil.id)
+        assert current_facts(session, case=own, now=county.clock.now()).harm_answer is None
+
+
+def test_what_the_county_keeps_is_not_passed_to_it_and_the_schools_line_stays(county, hidden, pupil):
+    with county.database.begin() as session:
+        now = county.clock.now()
+        cases.raise_worry(
+            session,
+            actor=county.actors["counsellor"],
+            child=session.get_one(Child, pupil.id),
+            people=people_of(session, organisation=county.places["school"], now=now),
+            origin=Origin.TEACHER,
+            now=now,
+        )
+        kept = session.get_one(Case, hidden)
+        kept.worst_level = Level.HIGH
+        owner = kept.owner_id
+        assert not session.scalars(
+            select(Case).where(Case.worst_level == Level.HIGH, Case.id != hidden)
+        ).all()
+        assert clocks.pass_to_county(session, now=county.clock.now() + timedelta(days=30)) == 0
+        session.flush()
+        assert kept.owner_id == owner
+        waits = select(Task).where(
+            Task.kind == TaskKind.SECOND_ASSESSMENT, Task.subject_id == pupil.id, Task.done_at.is_(None)
+        )
+        assert session.scalars(waits).one()
