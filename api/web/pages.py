@@ -107,6 +107,7 @@ def fragment(request: Request, template: str, **values: Any) -> str:
         "me": None,
         "alarm": None,
         "signed_in": signed_in is not None,
+        "in_chinese": translate(DEFAULT_LOCALE, "In Chinese"),
         "reads_cases": _may(signed_in, May.READ_CASES),
         "reads_campaigns": _may(signed_in, May.READ_CAMPAIGNS),
         "imports_files": _may(signed_in, May.IMPORT),

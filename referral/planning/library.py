@@ -424,7 +424,7 @@ _SPECIAL = {
 
 
 def fact_words(reason: str, locale: str, rules: PlanRules | None = None) -> str:
-    """A fact that fired a rule (``area:mood``), in words: ``领域:情绪低落`` or ``area: mood``."""
+    """A fact that fired a rule (``area:mood``), in words: ``领域：情绪低落`` or ``area: mood``."""
     kind, _, word = reason.partition(":")
     head = (rules or plan_rules()).facts[kind].in_locale(locale)
     if not word:
@@ -439,7 +439,7 @@ def fact_words(reason: str, locale: str, rules: PlanRules | None = None) -> str:
         said = intervention_menu()[word].name.in_locale(locale)
     else:
         said = word
-    return f"{head}: {said}" if english else f"{head}:{said}"
+    return f"{head}: {said}" if english else f"{head}：{said}"
 
 
 def _words(raw: Mapping[str, Any]) -> Words:

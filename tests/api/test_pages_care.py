@@ -285,7 +285,7 @@ def test_the_case_says_who_why_what_is_planned_and_what_is_waited_for(at, county
         "没有照护人或教师填写的量表",
         "草案，未经复评",
         "规则 R-",
-        "领域:情绪低落",
+        "领域：情绪低落",
         "白石县人民医院",
         "转介单正在生成",
         "监护人尚未同意",

@@ -385,7 +385,7 @@ def raise_a_worry(site: Site, window: Window) -> None:
     """A class teacher with an account, and somebody with the school's link: three presses each."""
     pupil = site.pupil()
     teacher = window("class_teacher")
-    teacher.follow("I am worried about a child")
+    teacher.follow("Raise a worry")
     _say_it(teacher, pupil.name)
     teacher.page.wait_for_url("**/worries/taken?*")
     teacher.sees("Thank you for saying so")

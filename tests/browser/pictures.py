@@ -125,13 +125,34 @@ def note(me: Person) -> int:
     return store("note.png", subprocess.run(command, input=paper, capture_output=True, check=True).stdout)
 
 
+def worry(me: Person) -> int:
+    """Three presses of whoever is worried."""
+    me.follow("Raise a worry")
+    return take(me, "worry")
+
+
+def call(me: Person) -> int:
+    """The line is open: what is said, how urgent, what to ask next, whom to ring."""
+    me.press("Answer a call")
+    me.page.wait_for_url("**/hotline/calls/*")
+    me.type("What is said", "同班同学来电：朋友这几天说不想活了，今天没来上学。")
+    me.type("Where the caller or child is now", "朋友在家，家里只有爷爷")
+    with me.page.expect_response("**/save"):
+        me._touch(me.page.locator("button[name=level][value=B]"))
+    me.unfold("Is this child known?")
+    me.page.evaluate("window.scrollTo(0, 0)")
+    return take(me, "call", height=900)
+
+
 def all_pictures(playwright: Playwright, program: str, server: Server, password: str) -> int:
     size = 0
     for language in ("zh", "en"):
-        browser = launch(playwright, program)
+        browser = launch(playwright, program, language)
         tours: list[tuple[str, list[Callable[[Person], int]]]] = [
             ("counsellor.junior", [today, case, sheet, review]),
             ("clinic_intake.b", [clinic, note] if language == "zh" else [clinic]),
+            ("class_teacher.junior", [worry]),
+            ("hotline_operator", [call]),
         ]
         for username, tour in tours:
             context, me = open_window(browser, server.address, language=language, now=NOW)

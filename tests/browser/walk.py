@@ -104,13 +104,14 @@ def populate(site: Site) -> dict[str, str]:
 def take_a_call(site: Site) -> None:
     """A call of level B about a child, handed over to the school; its number may be shown."""
     now, operator = site.clock.now(), site.world.actor("hotline_operator")
+    supervisor = site.world.actor("hotline_supervisor")
     with site.database.begin() as session:
         call = hotline.start_call(session, actor=operator, hotline_id=site.world.places["hotline"], now=now)
         fields = {"summary": "同伴来电。", "phone": "13900000099", "callback_ok": True}
         hotline.save(session, actor=operator, call=call, fields=fields, sequence=1, now=now)
         hotline.triage(session, actor=operator, call=call, level=CallLevel.B, now=now)
         hotline.ask_phone(session, actor=operator, call=call, now=now)
-        hotline.approve_phone(session, actor=site.world.actor("hotline_supervisor"), call=call, now=now)
+        hotline.approve_phone(session, actor=supervisor, call=call, now=now)
         school = session.get_one(Organisation, site.world.places["school"])
         handover = HandoverIn(
             to=HandoverTo.SCHOOL_DUTY, agreed=CallerAgreement.YES, what_said="孩子在河边。", place=school
@@ -152,20 +153,25 @@ def _recorded(site: Site) -> str:
         return f"/campaigns/{site.campaign_id}/roster/{sheet.roster_entry_id}/recorded/{sheet.id}"
 
 
-def _one(site: Site, what: type[Any]) -> Any:
+def _found(site: Site, *columns: Any) -> Any:
     with site.database.look() as session:
-        return session.scalars(select(what)).first()
+        return session.execute(select(*columns)).first()
 
 
 def _held_talk(site: Site) -> str:
-    talk = _one(site, SafetyTalk)
-    return f"/cases/{talk.case_id}/safety-talk/{talk.id}"
+    return "/cases/{}/safety-talk/{}".format(*_found(site, SafetyTalk.case_id, SafetyTalk.id))
+
+
+def _worry(site: Site) -> str:
+    """One of which nobody knows yet who is meant."""
+    with site.database.look() as session:
+        return f"/worries/{session.scalars(select(Worry.id).where(Worry.settled_at.is_(None))).first()}"
 
 
 def _reply_page(site: Site) -> str:
     with site.database.look() as session:
-        sent = session.scalars(select(Referral.frozen).where(Referral.frozen.is_not(None))).first()
-        return f"/r/{json.loads(sent or '')['reply_token']}"
+        sent = next(each.frozen for each in session.scalars(select(Referral)) if each.frozen)
+        return f"/r/{json.loads(sent)['reply_token']}"
 
 
 def _taken(site: Site) -> str:
@@ -180,11 +186,11 @@ SEEDS: dict[str, tuple[str | None, Callable[[Site], str]]] = {
     "/r": (None, lambda site: "/r"),
     "/r/{token}": (None, _reply_page),
     "/worries/taken": ("class_teacher", _taken),
-    "/worries/{worry_id}": ("counsellor", lambda site: f"/worries/{_one(site, Worry).id}"),
+    "/worries/{worry_id}": ("counsellor", _worry),
     "/cases/{case_id}/safety-talk/{talk_id}": ("counsellor", _held_talk),
     "/hotline/calls/{call_id}/phone": (
         "hotline_operator",
-        lambda site: f"/hotline/calls/{_one(site, HotlineCall).id}/phone",
+        lambda site: "/hotline/calls/{}/phone".format(*_found(site, HotlineCall.id)),
     ),
     "/password": ("counsellor", lambda site: "/password"),
     "/campaigns/{campaign_id}/roster/{entry_id}/recorded/{administration_id}": ("entry_clerk", _recorded),

@@ -32,8 +32,16 @@ def find_browser() -> str | None:
     return named or next((found for each in PROGRAMS if (found := shutil.which(each))), None)
 
 
-def launch(playwright: Playwright, program: str) -> Browser:
-    return playwright.chromium.launch(executable_path=program, args=list(FLAGS), chromium_sandbox=False)
+def launch(playwright: Playwright, program: str, language: str | None = None) -> Browser:
+    """The browser; with ``language`` its own words are of this language too, such as those of a date's field."""
+    speech = () if language is None else (f"--lang={LOCALES[language]}", f"--accept-lang={LOCALES[language]}")
+    env = None if language is None else os.environ | {"LANGUAGE": LOCALES[language].replace("-", "_")}
+    return playwright.chromium.launch(
+        executable_path=program,
+        args=[*FLAGS, *speech],
+        chromium_sandbox=False,
+        env=env,  # type: ignore[arg-type]
+    )
 
 
 def open_window(

@@ -813,17 +813,17 @@ def test_what_holds_for_every_draft(
 @pytest.mark.parametrize(
     ("reason", "zh", "en"),
     [
-        ("area:self_harm", "领域:自伤自杀", "area: self harm"),
-        ("assumed_tier:focus", "草案假定:重点关注", "assumed for the draft: focus"),
-        ("level:high", "筛查提示:优先约谈", "screen result: see first"),
-        ("harm:unanswered", "可能伤害孩子的人:尚未回答", "who may be hurting the child: not answered yet"),
+        ("area:self_harm", "领域：自伤自杀", "area: self harm"),
+        ("assumed_tier:focus", "草案假定：重点关注", "assumed for the draft: focus"),
+        ("level:high", "筛查提示：优先约谈", "screen result: see first"),
+        ("harm:unanswered", "可能伤害孩子的人：尚未回答", "who may be hurting the child: not answered yet"),
         (
             "group:c-G01",
-            "本地可开团体:团体情绪技能 (EASE 类)",
+            "本地可开团体：团体情绪技能（EASE 类）",
             "a group can be run here: group emotion skills (EASE type)",
         ),
         ("severe", "得分达到严重下限", "a score at its severe floor"),
-        ("age:9", "年龄:9", "age: 9"),
+        ("age:9", "年龄：9", "age: 9"),
     ],
 )
 def test_facts_in_words(reason: str, zh: str, en: str) -> None:

@@ -27,10 +27,10 @@ def pages(actor: Actor | None, locale: str) -> list[Page]:
         (May.READ_OVERDUE, "/overdue", translate(locale, "Overdue")),
         (May.READ_SILENT, "/silent", translate(locale, "Unanswered referrals")),
         (May.SET_FACILITY, "/facility", translate(locale, "Open places")),
-        (May.SET_FACILITY_CODE, "/facility-codes", translate(locale, "Facility codes")),
         (May.MANAGE_ACCOUNTS, "/accounts", translate(locale, "Accounts")),
         (May.MANAGE_ACCOUNTS, "/duty", translate(locale, "Duty roster")),
         (May.MANAGE_ACCOUNTS, "/organisations", translate(locale, "Organisations")),
         (May.MANAGE_ACCOUNTS, "/settings", translate(locale, "Settings")),
+        (May.SET_FACILITY_CODE, "/facility-codes", translate(locale, "Facility codes")),
     )
     return [Page(href, label) for what, href, label in known if may(actor, what)]
