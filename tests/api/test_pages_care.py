@@ -273,7 +273,7 @@ def test_the_case_says_who_why_what_is_planned_and_what_is_waited_for(at, county
     for part in (
         pupil.name,
         "九年级3班",
-        "张大山(父亲)",
+        "张大山 · 父亲",
         "13800000000",
         "下一个时限",
         "优先约谈",
