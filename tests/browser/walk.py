@@ -25,7 +25,7 @@ from referral.actions.handovers import HandoverIn, hand_over
 from referral.models.case import SafetyTalk
 from referral.models.hotline import HotlineCall
 from referral.models.referral import Referral
-from referral.models.worry import Worry
+from referral.models.worry import Worry, WorryLink
 from referral.terms import CallerAgreement, CallLevel, HandoverTo
 from screening.models.administration import Administration
 from screening.models.organisation import Organisation
@@ -168,6 +168,11 @@ def _worry(site: Site) -> str:
         return f"/worries/{session.scalars(select(Worry.id).where(Worry.settled_at.is_(None))).first()}"
 
 
+def _public_link(site: Site) -> str:
+    with site.database.look() as session:
+        return f"/worry?s={session.scalars(select(WorryLink)).one().secret}"
+
+
 def _reply_page(site: Site) -> str:
     with site.database.look() as session:
         sent = next(each.frozen for each in session.scalars(select(Referral)) if each.frozen)
@@ -181,7 +186,7 @@ def _taken(site: Site) -> str:
 # Pages without a link: who opens them (nobody: a stranger), and where they are.
 SEEDS: dict[str, tuple[str | None, Callable[[Site], str]]] = {
     "/sign-in": (None, lambda site: "/sign-in"),
-    "/worry": (None, lambda site: "/worry"),
+    "/worry": (None, _public_link),
     "/worry/sent": (None, lambda site: "/worry/sent?u=now"),
     "/r": (None, lambda site: "/r"),
     "/r/{token}": (None, _reply_page),

@@ -592,7 +592,10 @@ def test_a09_two_parents_away_and_a_grandmother_in_focus() -> None:
     assert plan.working_tier is Tier.FOCUS
     reasons = {action.component: action.because for action in plan.actions}
     assert reasons["c-F03"] == ("context:both_parents_away", "context:grandparent_care")
-    assert [fact_words(reason, "zh") for reason in reasons["c-F02"]] == ["处境:父母双方外出", "处境:隔代照护"]
+    assert [fact_words(reason, "zh") for reason in reasons["c-F02"]] == [
+        "处境：父母双方外出",
+        "处境：隔代照护",
+    ]
     assert {action.rule for action in plan.actions if action.component in ("c-F03", "c-C01", "c-F02")} == {
         "R-C1"
     }
