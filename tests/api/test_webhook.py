@@ -113,7 +113,7 @@ def test_a_request_is_signed_and_says_only_that_something_waits(gateway, send, c
         "number": "7Q2M4K9P",
         "urgent": True,
         "at": "2026-10-14T01:30:00+00:00",
-        "text": "您有一条待办(编号 7Q2M4K9P),请登录处理。",
+        "text": "您有一条待办（编号 7Q2M4K9P），请登录处理。",
     }
 
 
