@@ -134,7 +134,9 @@ def arrive(
     Raises :class:`PolicyViolation` for what a note's code alone may not say (scenario A38), and
     :class:`NotFound` when the referral has ended meanwhile.
     """
-    session.refresh(referral, with_for_update=True)  # the same sent twice at once: the second finds the first
+    session.refresh(
+        referral, with_for_update={"of": Referral}
+    )  # the same sent twice at once: the second finds the first
     if not is_answerable(referral):
         raise NotFound
     if said.kind not in BY_CODE and not (said.kind in WITH_FACILITY_CODE and facility_code_right):
@@ -248,7 +250,7 @@ def set_aside(
 def _check_open(session: Session, actor: Actor, case: Case, reply: ReferralReply) -> None:
     access.check_may_about(actor, May.SEND_REFERRAL, case.organisation_id)
     session.refresh(
-        reply, with_for_update=True
+        reply, with_for_update={"of": ReferralReply}
     )  # of two who press at once the second reads what the first did
     if reply.settled_at is not None:
         raise PolicyViolation("This reply has already been dealt with.")
