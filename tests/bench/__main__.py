@@ -3,7 +3,8 @@
 A measurement is a module ``bench_*.py`` with ``run() -> list[dict]``; a dict holds ``name``, ``value``, ``unit``,
 ``aim`` and ``note`` (the last two may be missing). Each module runs in a process of its own, one after another,
 so that neither memory nor a crash of one reaches the next. ``python -m tests.bench import note`` runs only the
-modules whose name contains one of the words, prints, and writes nothing.
+modules whose name contains one of the words and leaves the other sections of the page as they are: each section
+says when and on what it was measured. ``--print`` writes nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,9 +28,9 @@ SECONDS_LIMIT = 1200
 
 HEAD = """# Benchmarks
 
-Written by `make bench`; the figures hold for the machine named below and for nothing else. Ratios compare two
-ways of doing the same thing in one run and travel better than seconds. An aim is a goal, not a gate: a missed
-one stays visible.
+Written by `make bench`; the figures of a section hold for the machine and day named in it and for nothing else.
+Ratios compare two ways of doing the same thing in one run and travel better than seconds. An aim is a goal, not a
+gate: a missed one stays visible.
 """
 
 
@@ -97,24 +99,31 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main(words: list[str]) -> int:
-    """Run and print; write the page when everything was run. Returns 1 when a measurement failed."""
-    chosen = [
-        path
-        for path in sorted(HERE.glob("bench_*.py"))
-        if not words or any(word in path.stem for word in words)
-    ]
-    parts, failed = [HEAD, machine() + "\n"], False
-    for path in chosen:
+def sections() -> dict[str, str]:
+    """What the page holds, by title."""
+    if not TARGET.exists():
+        return {}
+    parts = re.split(r"^## ", TARGET.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return {part.split("\n", 1)[0]: part.split("\n", 1)[1].strip() for part in parts}
+
+
+def main(words: list[str], *, write: bool = True) -> int:
+    """Run, print, and put what was measured in its place on the page. Returns 1 when a measurement failed."""
+    paths = sorted(HERE.glob("bench_*.py"))
+    titles = {path: path.stem.removeprefix("bench_").replace("_", " ").capitalize() for path in paths}
+    known, failed = sections(), False
+    for path in paths:
+        if words and not any(word in path.stem for word in words):
+            continue
         print(f"{path.stem} …", flush=True)
         rows = measure(path)
         failed |= any(row["value"] is None for row in rows)
-        title = path.stem.removeprefix("bench_").replace("_", " ").capitalize()
-        parts.append(f"## {title}\n\n{table(rows)}\n")
-        print(parts[-1], flush=True)
-    if not words:
-        TARGET.write_text("\n".join(parts), encoding="utf-8")
-        print(f"written: {TARGET.relative_to(ROOT)}")
+        known[titles[path]] = f"{machine()}\n\n{table(rows)}"
+        print(f"## {titles[path]}\n\n{known[titles[path]]}\n", flush=True)
+        if write:
+            # After each of them: what has been measured is kept, whatever becomes of the next.
+            parts = [f"## {title}\n\n{known[title]}\n" for title in titles.values() if title in known]
+            TARGET.write_text("\n".join([HEAD, *parts]), encoding="utf-8")
     return 1 if failed else 0
 
 
@@ -122,4 +131,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         run_one(Path(sys.argv[2]), Path(sys.argv[3]))
         sys.exit(0)
-    sys.exit(main(sys.argv[1:]))
+    given = [word for word in sys.argv[1:] if word != "--print"]
+    sys.exit(main(given, write="--print" not in sys.argv))
