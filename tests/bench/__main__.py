@@ -71,7 +71,7 @@ def machine() -> str:
     return (
         f"{len(os.sched_getaffinity(0))} cores ({models[0] if models else platform.machine()}), {memory:.0f} GiB, "
         f"{platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}, "
-        f"on {datetime.now(UTC).date().isoformat()}."
+        f"on {datetime.now(UTC).date().isoformat()}; load of the machine {os.getloadavg()[0]:.1f}."
     )
 
 
