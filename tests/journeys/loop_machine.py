@@ -469,7 +469,7 @@ class Loop(RuleBasedStateMachine):
             and ref.status != "guardian_refused"
             and kid.share is True
             and not doubtful
-            and (ref.words or not file.seen)
+            and file.may_leave(ref)
             and ref.urgency != "emergency"
             and kid.harm not in ("home", "school", "other")
             and not self.is_held(ref)
@@ -1026,7 +1026,7 @@ class Loop(RuleBasedStateMachine):
             and ref.status != "guardian_refused"
             and ref.place is not None
             and ref.told
-            and (ref.words or not file.seen)
+            and file.may_leave(ref)
             and kid.share is True
             and kid.harm not in ("home", "school", "other")
             and not self.is_held(ref)

@@ -183,6 +183,10 @@ class File:
         opened.sort(key=lambda ref: ref.status == "expired_no_answer")
         return opened[0] if opened else None
 
+    def may_leave(self, ref: Ref) -> bool:
+        """Whoever has seen the child says what was seen, but an emergency waits for no paper."""
+        return ref.words or not self.seen or ref.urgency == "emergency"
+
     def asked_since(self, ref: Ref) -> bool:
         """Another facility has been asked after this one, and that goes on."""
         return any(later.is_open for later in self.refs[self.refs.index(ref) + 1 :])
@@ -240,9 +244,9 @@ def _guards(kid: Kid, file: File, ref: Ref, press: str) -> bool:
     if press == "decline":
         return ref.urgency != "emergency"
     if press == "send":
-        return bool(kid.share) and ref.place is not None and (ref.words or not file.seen)
+        return bool(kid.share) and ref.place is not None and file.may_leave(ref)
     if press == "send_emergency":
-        return ref.urgency == "emergency" and ref.place is not None and (ref.words or not file.seen)
+        return ref.urgency == "emergency" and ref.place is not None
     if press == "complete":
         return file.plan != "review_due"
     if press in ("reroute", "ask_second_too"):
