@@ -28,7 +28,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.webhook import WebhookGateway
-from referral.actions import clocks, escalations
+from referral.actions import clocks, departures, escalations
 from referral.handlers import HANDLERS
 from screening.core import audit, idempotency, outbox
 from screening.core.clock import Clock
@@ -120,11 +120,17 @@ def move_on(session: Session, now: datetime) -> None:
     clocks.run(session, now=now)
 
 
+def let_go(session: Session, now: datetime) -> None:
+    """A post that has ended by its date leaves no work behind (domain guide §3.10)."""
+    departures.release_ended_posts(session, now=now)
+
+
 SEALING = Timed("seal", SEAL_EVERY, seal_trail, Lane.BULK)
 LEFTOVERS = Timed("seal-leftovers", timedelta(days=1), seal_leftovers, Lane.BULK)
 FORGETTING = Timed("forget-answers", timedelta(hours=1), forget_answers, Lane.BULK)
 LADDER = Timed("ladder", TICK_EVERY, climb)
 CLOCKS = Timed("clocks", TICK_EVERY, move_on)
+POSTS = Timed("ended-posts", timedelta(minutes=10), let_go)
 
 
 def show_nowhere(session: Session, message: OutboxMessage) -> None:
@@ -396,7 +402,7 @@ def compose(settings: Settings, database: Database, clock: Clock, *, more: Seque
         base_url=settings.base_url,
     )
     return Worker(
-        database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, *more)
+        database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, POSTS, *more)
     )
 
 
