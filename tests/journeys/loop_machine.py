@@ -545,8 +545,9 @@ class Loop(RuleBasedStateMachine):
             self.close(kid)
             return
         file.status = "active" if file.status in ("intake", "assessing") else file.status
+        grave = {file.tier, tier.value} & {"focus", "crisis"}  # reached, or stepped down from
         file.tier, file.plans, file.plan = tier.value, file.plans + 1, "confirmed"
-        file.unsigned_by = by if tier in (Tier.FOCUS, Tier.CRISIS) else None
+        file.unsigned_by = by if grave or file.unsigned_by else None
         with self.database.look() as session:
             self.after_talk(session, kid, file, send, done)
 
@@ -817,6 +818,9 @@ class Loop(RuleBasedStateMachine):
         )
         if who in CRISIS_HANDS and crisis.taken_by is None:
             crisis.taken_by = who
+            kid = next(kid for kid in self.model.kids if file in kid.files)
+            sees = any(f.passed or any(c.opened_file and not c.over for c in f.crises) for f in kid.files)
+            crisis.opened_file = who == "centre" and not sees
 
     @precondition(lambda self: bool(self.all_crises()))
     @rule(
@@ -1075,6 +1079,10 @@ class Loop(RuleBasedStateMachine):
         }
         granted = {("referral", ref.id) for _, ref in refs if ref.granted}
         granted |= {("passed_to_county", file.id) for _, file in files if file.passed}
+        crises_of = [crisis for _, file in files for crisis in file.crises]
+        granted |= {
+            ("crisis_taken", crisis.id) for crisis in crises_of if crisis.opened_file and not crisis.over
+        }
         assert found["grants"] == granted
         self.check_lines(found["tasks"])
 

@@ -153,6 +153,7 @@ class Crisis:
     taken_by: str | None = None
     steps: dict[str, str] = field(default_factory=dict)
     over: bool = False
+    opened_file: bool = False  # the county has taken it and sees the child for as long as it lasts
 
 
 @dataclass(slots=True)
