@@ -46,11 +46,9 @@ def score_csv(code: str, answers: Path, out: Path | None = None, wish: Wish | No
     Raises :class:`AnswersRefused`, and then nothing has been written. For files that fit in memory: the command
     itself goes piece by piece (``score_path``).
     """
-    sink = io.StringIO(newline="")
+    sink, instrument = io.StringIO(newline=""), instrument_of(code)
     with _opened(answers) as source:
-        _checked(
-            score_rows(instrument_of(code), source, sink, bands=(wish or Wish()).bands), keep_going=False
-        )
+        _checked(score_rows(instrument, source, sink, bands=(wish or Wish()).bands), keep_going=False)
     if out is not None:
         with _beside(out) as file:
             file.write(sink.getvalue())

@@ -42,7 +42,12 @@ def test_each_row_is_scored_and_its_id_carried_through(answers: Path) -> None:
     assert (first["id"], first["total"], first["total.band"], first["grade"]) == ("王-1", "8", "mild", "")
     assert (first["total.status"], first["valid"], first["critical"]) == ("scored", "true", "")
     assert (second["id"], second["total"], second["severe"], second["critical"]) == ("=2", "26", "1", "9")
-    assert (blank["total"], blank["grade"], blank["validity"], blank["flags"]) == ("", "", "invalid", "blank")
+    assert (blank["total"], blank["grade"], blank["sheet_validity"], blank["flags"]) == (
+        "",
+        "",
+        "invalid",
+        "blank",
+    )
     assert (blank["total.status"], blank["valid"], blank["critical"]) == ("not_scorable", "false", "")
     assert (partial["total"], partial["missing"]) == ("", "3;4;5")
     assert (partial["lowest"], partial["highest"]) == ("6", "15")
@@ -152,7 +157,7 @@ def test_the_command_ends_with_2_and_prints_or_writes(
     assert printed.exit_code == 0
     assert rows(printed.stdout)[0]["total"] == "3"
     out = tmp_path / "scores.csv"
-    written = run(app, ["phq9", str(answers), "-o", str(out)])
+    written = run(app, ["phq9", str(answers), "--out", str(out)])
     assert (written.exit_code, written.stdout) == (0, "")
     assert rows(out.read_text("utf-8"))[0]["total"] == "3"
 
