@@ -55,6 +55,7 @@ NO_BAND = -1
 SCORED, PRORATED, NOT_SCORABLE = 0, 1, 2
 VALID, DOUBTFUL, INVALID = 0, 1, 2
 _FEW = 256
+_SELDOM = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,11 @@ class _Chunk:
         """The answers that scores are built of: without those to items that are not for this person."""
         self.absent: Flags = answers == MISSING
         self.missing: Bytes = self.absent.view(np.int8)
-        # −128 becomes 0. A negative answer would become nonsense, but the catalogue lets none into a sum.
-        self.present: Bytes = answers & 127
         self.n = answers.shape[1]
         self._missing_of: dict[int, NDArray[np.uint8]] = {}
         self._missing_of_form: NDArray[np.uint8] | None = None
+        self._present: Bytes | None = None
+        self._highest: dict[int, Bytes] = {}
         for skip in plan.skips:
             self._skip(skip)
 
@@ -126,7 +127,6 @@ class _Chunk:
                 self.counted = self.answers.copy()
             for place in skip.places:
                 _where(self.counted[place], not_asked, MISSING)
-                _where(self.present[place], not_asked, 0)
         else:
             not_asked = self.known(skip.asked_if) & ~self.holds(skip.asked_if)
         for place in skip.places:
@@ -151,6 +151,21 @@ class _Chunk:
         """Where all items of a condition are answered."""
         places = [self.plan.instrument.positions[key] for key in condition.items]
         return np.asarray(~self.absent[places].any(axis=0))
+
+    @property
+    def present(self) -> Bytes:
+        """The answers with 0 for a missing one. A negative answer would become nonsense, but the catalogue lets none
+        into a sum."""
+        if self._present is None:
+            self._present = self.counted & 127
+        return self._present
+
+    def highest(self, rows: Rows) -> Bytes:
+        """The highest answer of each sheet among ``rows``; the mark for missing is the lowest number there is."""
+        found = self._highest.get(id(rows))
+        if found is None:
+            found = self._highest[id(rows)] = _fold(np.maximum, self.answers, rows)
+        return found
 
     def missing_of(self, rows: Rows) -> NDArray[np.uint8]:
         """How many of ``rows`` are missing, per sheet. ``rows`` is one of the plan's own objects."""
@@ -189,9 +204,15 @@ class _Chunk:
 
 def _where(out: NDArray[Any], mask: Flags, value: int) -> None:
     """``out[mask] = value``. A masked write costs some fifteen times as much per sheet as these bit operations,
-    and a quarter as much for a single sheet."""
-    if out.size < _FEW:
+    and a quarter as much for a single sheet; where few sheets are meant, these few are sought out."""
+    size = out.size
+    if size < _FEW:
         np.copyto(out, value, where=mask)
+        return
+    meant = np.count_nonzero(mask)
+    if meant * _SELDOM < size:
+        if meant:
+            out[np.flatnonzero(mask)] = value
         return
     chosen = np.negative(mask.view(np.int8), dtype=out.dtype)  # −1 (all bits) where true, otherwise 0
     np.bitwise_and(chosen, out ^ out.dtype.type(value), out=chosen)
@@ -223,10 +244,24 @@ def _how_many(chunk: _Chunk, term: Term) -> NDArray[Any]:
 
 def _evaluate(chunk: _Chunk, term: Term, wide: bool) -> NDArray[Any]:
     if term.what is What.VALUE:
+        if term.alone and not chunk.plan.skips:
+            return _sum(chunk, term.rows, wide)
         return _add(chunk.present, term.rows, np.int16 if wide else np.int8)
     if term.what is What.ANSWERED:
         return term.n - chunk.missing_of(term.rows).view(np.int8)
     return _how_many(chunk, term)
+
+
+def _sum(chunk: _Chunk, rows: Rows, wide: bool) -> NDArray[Any]:
+    """The sum of the answers without taking the marks for missing out first: each is −128, and they are counted.
+
+    In bytes a sum below 128 is right but for the highest bit, which an odd number of marks turns over.
+    """
+    missing = chunk.missing_of(rows)
+    if wide:
+        return _add(chunk.answers, rows, np.int16) + (missing.astype(np.int16) << 7)
+    total = _add(chunk.answers.view(np.uint8), rows, np.uint8)
+    return (total ^ (missing << 7)).view(np.int8)
 
 
 def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
@@ -328,8 +363,8 @@ def _rule(
 ) -> None:
     """The first case that holds decides; the lines are therefore written from the last to the first."""
     cases = plan.score.cases
-    out.fill(NO_SCORE)
-    for case in reversed(cases):
+    out.fill(NO_SCORE if cases[-1].conditions else plan.outcomes.index(cases[-1].value))
+    for case in reversed(cases if cases[-1].conditions else cases[:-1]):
         holds: Flags = np.ones(chunk.n, dtype=np.bool_)
         for condition in case.conditions:
             if isinstance(condition, ItemCondition):
@@ -358,14 +393,18 @@ def _between(value: Numbers, condition: ScoreCondition) -> Flags:
 def band_places(starts: Sequence[int], values: Numbers, out: Bytes | None = None) -> Bytes:
     """The place of the band: how many bands begin at or below the value, less one. ``NO_SCORE`` is below all."""
     found = np.empty(values.shape, dtype=np.int8) if out is None else out
-    found.fill(NO_BAND)
-    for start in starts:
+    if not starts:
+        found.fill(NO_BAND)
+        return found
+    np.greater_equal(values, starts[0], out=found.view(np.bool_))
+    for start in starts[1:]:
         np.add(found, (values >= start).view(np.int8), out=found)
-    return found
+    return np.subtract(found, 1, out=found)
 
 
 def _bands(chunk: _Chunk, plan: ScorePlan, values: Numbers, out: Bytes) -> None:
-    band_places(plan.band_starts, values, out)
+    if plan.band_starts:
+        band_places(plan.band_starts, values, out)
     if plan.younger is not None:
         younger = chunk.below(plan.younger.below)
         if younger.any():
@@ -401,7 +440,7 @@ def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
 def _same_answer(chunk: _Chunk) -> Flags:
     """One and the same answer, not the lowest, on 20 items or more, or on items keyed both ways."""
     plan = chunk.plan
-    highest = _fold(np.maximum, chunk.answers, plan.main_rows)
+    highest = chunk.highest(plan.main_rows)
     lowest = _fold(
         np.minimum, chunk.answers.view(np.uint8), plan.main_rows
     )  # missing is 128 here: never least
@@ -481,7 +520,8 @@ def _score_chunk(
             _of_items(chunk, each, value, status)
         done[score.id] = (value, status)
         _bands(chunk, each, value, out.bands[score.id])
-    _grades(chunk, out.grades)
+    if plan.critical:
+        _grades(chunk, out.grades)
     _judge(chunk, done, out)
 
 
@@ -496,31 +536,49 @@ def _refuse_unknown(chunk: _Chunk) -> None:
 
 
 def _is_allowed(chunk: _Chunk, rows: Rows, values: tuple[int, ...]) -> bool:
-    where = rows if isinstance(rows, slice) else list(rows)
-    block = chunk.answers[where]
     lowest, highest = values[0], values[-1]
     if lowest < 0 or values != tuple(range(lowest, highest + 1)):
-        return bool(np.isin(block, (*values, MISSING)).all())
-    # Answers are l to m. Less l and read without sign, all that is above m − l must be the mark for missing.
-    shifted = block.view(np.uint8) - np.uint8(lowest) if lowest else block.view(np.uint8)
-    above = np.count_nonzero(shifted > highest - lowest)
-    return bool(above == np.count_nonzero(block == MISSING if chunk.plan.skips else chunk.absent[where]))
+        where = rows if isinstance(rows, slice) else list(rows)
+        return bool(np.isin(chunk.answers[where], (*values, MISSING)).all())
+    # Read without sign the mark for missing is 128: nothing may lie above it, nor between it and the answers.
+    if chunk.highest(rows).max() > highest:
+        return False
+    unsigned = chunk.answers.view(np.uint8)
+    return bool(_most(unsigned, rows) <= -MISSING and (not lowest or _least(unsigned, rows) >= lowest))
+
+
+def _most(block: NDArray[Any], rows: Rows) -> int:
+    if isinstance(rows, slice):
+        return int(block[rows].max())
+    return max(int(block[row].max()) for row in rows)
+
+
+def _least(block: NDArray[Any], rows: Rows) -> int:
+    return min(
+        int(block[row].min()) for row in (range(len(block))[rows] if isinstance(rows, slice) else rows)
+    )
 
 
 def _empty(plan: Plan, n: int) -> BatchScores:
-    ids = [each.score.id for each in plan.scores]
+    def made(needed: bool, kind: type[np.generic], constant: int = 0) -> NDArray[Any]:
+        """Room for a column; one that can only ever say one thing takes none."""
+        return np.zeros(n, dtype=kind) if needed else np.broadcast_to(np.array(constant, dtype=kind), (n,))
+
+    instrument = plan.instrument
     return BatchScores(
-        values={name: np.zeros(n, dtype=np.int16) for name in ids},
-        statuses={name: np.zeros(n, dtype=np.int8) for name in ids},
-        bands={name: np.zeros(n, dtype=np.int8) for name in ids},
-        grades=np.zeros(n, dtype=np.int8),
+        values={each.score.id: np.empty(n, dtype=np.int16) for each in plan.scores},
+        statuses={each.score.id: np.zeros(n, dtype=np.int8) for each in plan.scores},
+        bands={
+            each.score.id: made(bool(each.bands or each.younger), np.int8, NO_BAND) for each in plan.scores
+        },
+        grades=made(bool(plan.critical), np.int8, NO_GRADE),
         validity=np.zeros(n, dtype=np.int8),
-        unfit=np.zeros(n, dtype=np.bool_),
+        unfit=made(bool(instrument.validity), np.bool_),
         too_few=np.zeros(n, dtype=np.bool_),
-        straight_line=np.zeros(n, dtype=np.bool_),
-        contradiction=np.zeros(n, dtype=np.bool_),
-        over_cutoff=np.zeros(n, dtype=np.bool_),
-        severe=np.zeros(n, dtype=np.bool_),
+        straight_line=made(plan.watch_lines, np.bool_),
+        contradiction=made(bool(instrument.conditionals), np.bool_),
+        over_cutoff=made(plan.screens is not None, np.bool_),
+        severe=made(plan.severe is not None, np.bool_),
     )
 
 
@@ -550,8 +608,7 @@ def run(plan: Plan, answers: Bytes, people: People | None = None, *, trusted: bo
     for start in range(0, n, plan.chunk):
         where = slice(start, start + plan.chunk)
         some = people.part(where) if people is not None else None
-        piece = np.ascontiguousarray(answers[:, where])
-        _score_chunk(plan, piece, some, _part(out, where), trusted=trusted)
+        _score_chunk(plan, answers[:, where], some, _part(out, where), trusted=trusted)
     return out
 
 

@@ -52,7 +52,7 @@ def _batch(code: str, aim: str) -> list[dict[str, Any]]:
     plain_sheets = _raw(instrument, matrix, PLAIN)
     copy_to = np.empty_like(matrix)
     engine = N / _best(lambda: score_batch(instrument, matrix))
-    plain = PLAIN / _best(lambda: [scorer(raw) for raw in plain_sheets], rounds=3)
+    plain = PLAIN / _best(lambda: [scorer(raw, reference.ANYBODY) for raw in plain_sheets], rounds=3)
     copied = N / _best(lambda: np.copyto(copy_to, matrix))
     name = f"{instrument.abbr}, {N:,} sheets"
     return [
