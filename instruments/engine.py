@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -280,7 +281,8 @@ def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
 def _prorate(out: Numbers, status: Bytes, missing: NDArray[np.uint8], n: int) -> None:
     """n × the mean of the answered, rounded half up, in whole numbers: never in floating point, where a
     half may fall on either side of a cut-off."""
-    where = np.flatnonzero((missing > 0) & (status == SCORED))
+    where = np.flatnonzero(missing > 0)
+    where = where[status[where] == SCORED]
     if where.size:
         answered = n - missing[where].astype(np.int32)
         out[where] = (2 * out[where].astype(np.int32) * n + answered) // (2 * answered)
@@ -365,12 +367,11 @@ def _rule(
     cases = plan.score.cases
     out.fill(NO_SCORE if cases[-1].conditions else plan.outcomes.index(cases[-1].value))
     for case in reversed(cases if cases[-1].conditions else cases[:-1]):
-        holds: Flags = np.ones(chunk.n, dtype=np.bool_)
-        for condition in case.conditions:
-            if isinstance(condition, ItemCondition):
-                holds &= chunk.holds(condition)
-            else:
-                holds &= _between(done[condition.score][0], condition)
+        conditions = [
+            chunk.holds(each) if isinstance(each, ItemCondition) else _between(done[each.score][0], each)
+            for each in case.conditions
+        ]
+        holds = reduce(np.logical_and, conditions)
         _where(out, holds, plan.outcomes.index(case.value))
     # A rule over scores says nothing where one of them could not be built.
     for name in {c.score for case in cases for c in case.conditions if not isinstance(c, ItemCondition)}:
@@ -378,16 +379,14 @@ def _rule(
             _where(out, done[name][1] == NOT_SCORABLE, NO_SCORE)
     if plan.rows != ():
         _where(out, chunk.missing_of(plan.rows) > 0, NO_SCORE)
-    np.multiply((out == NO_SCORE).view(np.int8), NOT_SCORABLE, out=status)
+    _where(status, out == NO_SCORE, NOT_SCORABLE)
 
 
 def _between(value: Numbers, condition: ScoreCondition) -> Flags:
-    found: Flags = np.ones(value.shape, dtype=np.bool_)
-    if condition.low is not None:
-        found &= value >= condition.low
-    if condition.high is not None:
-        found &= value <= condition.high
-    return found
+    if condition.high is None:
+        return np.asarray(value >= (NO_SCORE if condition.low is None else condition.low))
+    below: Flags = value <= condition.high
+    return below if condition.low is None else below & (value >= condition.low)
 
 
 def band_places(starts: Sequence[int], values: Numbers, out: Bytes | None = None) -> Bytes:
@@ -418,9 +417,17 @@ def _grades(chunk: _Chunk, out: Bytes) -> None:
         for row, codes in rule.matches[1:]:
             fired = fired & chunk.among(row, codes)
         if rule.needs_answers:
-            fired = fired & ~chunk.absent.all(axis=0)
+            fired = _without_blank(chunk, fired)
         # NO_GRADE where it did not fire, its rank where it did.
         np.minimum(out, NO_GRADE - fired.view(np.int8) * np.int8(NO_GRADE - rule.rank), out=out)
+
+
+def _without_blank(chunk: _Chunk, fired: Flags) -> Flags:
+    """``fired`` without the sheets on which nothing at all was answered."""
+    blank = chunk.missing_of_form() == len(chunk.plan.instrument.main_items)
+    if not blank.any():
+        return fired
+    return fired & ~(blank & chunk.absent.all(axis=0))
 
 
 def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
@@ -464,40 +471,43 @@ def _fold(ufunc: np.ufunc, block: NDArray[Any], rows: Rows) -> NDArray[Any]:
 def _judge(chunk: _Chunk, done: Mapping[str, tuple[Numbers, Bytes]], out: BatchScores) -> None:
     """Validity, and then what a valid or doubtful sheet says about the cut-offs."""
     plan, instrument = chunk.plan, chunk.plan.instrument
+    value, status = done[instrument.main_score]
     for rule in instrument.validity:
         np.logical_or(out.unfit, done[rule.score][0] >= rule.at_least, out=out.unfit)
-    if plan.form_limit is not None:
-        np.greater(chunk.missing_of_form(), plan.form_limit, out=out.too_few)
-    value, status = done[instrument.main_score]
-    if plan.main_leaves != () and status.any():
-        np.logical_or(
-            out.too_few, (status == NOT_SCORABLE) & (chunk.missing_of(plan.main_leaves) > 0), out=out.too_few
-        )
+    _count_missing(chunk, status, out.too_few)
     if plan.watch_lines:
         np.copyto(out.straight_line, _same_answer(chunk))
     for conditional in instrument.conditionals:
         np.logical_or(out.contradiction, _contradicts(chunk, conditional), out=out.contradiction)
-    invalid = out.unfit | out.too_few
-    np.maximum(
-        (out.straight_line | out.contradiction).view(np.int8),
-        invalid.view(np.int8) * np.int8(INVALID),
-        out=out.validity,
-    )
-    usable = ~invalid
+    invalid = out.unfit | out.too_few if instrument.validity else out.too_few
+    np.multiply(invalid.view(np.int8), INVALID, out=out.validity)
+    if plan.watch_lines or instrument.conditionals:
+        np.maximum(out.validity, (out.straight_line | out.contradiction).view(np.int8), out=out.validity)
+    unusable = np.flatnonzero(invalid)
     for cutoff, flags in ((plan.screens, out.over_cutoff), (plan.severe, out.severe)):
         if cutoff is not None:
-            np.logical_and(_reached(chunk, cutoff, value), usable, out=flags)
+            _reached(chunk, cutoff, value, flags)
+            flags[unusable] = False
 
 
-def _reached(chunk: _Chunk, cutoff: CutoffPlan, value: Numbers) -> Flags:
+def _count_missing(chunk: _Chunk, status: Bytes, out: Flags) -> None:
+    """Where more is missing than the sheet's own rule bears, or so much that its main score could not be built."""
+    plan = chunk.plan
+    if plan.form_limit is not None:
+        np.greater(chunk.missing_of_form(), plan.form_limit, out=out)
+    if plan.main_leaves != () and status.any():
+        lacks = chunk.missing_of(plan.main_leaves) > 0
+        np.logical_or(out, (status == NOT_SCORABLE) & lacks, out=out)
+
+
+def _reached(chunk: _Chunk, cutoff: CutoffPlan, value: Numbers, out: Flags) -> None:
     limit: Any = cutoff.value
     if cutoff.below is not None:
         limit = np.where(chunk.below(cutoff.below), np.int16(cutoff.younger), np.int16(cutoff.value))
     if cutoff.higher_is_better:
-        below: Flags = (value <= limit) & (value != NO_SCORE)
-        return below
-    above: Flags = value >= limit
-    return above
+        np.logical_and(value <= limit, value != NO_SCORE, out=out)
+    else:
+        np.greater_equal(value, limit, out=out)
 
 
 def _score_chunk(
@@ -559,26 +569,51 @@ def _least(block: NDArray[Any], rows: Rows) -> int:
     )
 
 
-def _empty(plan: Plan, n: int) -> BatchScores:
-    def made(needed: bool, kind: type[np.generic], constant: int = 0) -> NDArray[Any]:
-        """Room for a column; one that can only ever say one thing takes none."""
-        return np.zeros(n, dtype=kind) if needed else np.broadcast_to(np.array(constant, dtype=kind), (n,))
+class _Room:
+    """The columns of a result, cut from one piece of memory: asking the system for a page costs more than filling it,
+    and one piece that is given back is handed out again."""
 
-    instrument = plan.instrument
+    def __init__(self, n: int, columns: int) -> None:
+        self._n = n
+        self._block = np.empty(n * columns, dtype=np.int8)
+        self._at = 0
+
+    def numbers(self) -> Numbers:
+        """A column of scores, not filled in."""
+        return self._cut(2).view(np.int16)
+
+    def bytes(self, needed: bool = True, constant: int = 0) -> Bytes:
+        """A column of zeros; one that can only ever say one thing takes no room."""
+        if not needed:
+            return np.broadcast_to(np.array(constant, dtype=np.int8), (self._n,))
+        found = self._cut(1)
+        found.fill(0)
+        return found
+
+    def flags(self, needed: bool = True) -> Flags:
+        """A column of no."""
+        return self.bytes(needed).view(np.bool_)
+
+    def _cut(self, width: int) -> Bytes:
+        start, self._at = self._at, self._at + width * self._n
+        return self._block[start : self._at]
+
+
+def _empty(plan: Plan, n: int) -> BatchScores:
+    instrument, scores = plan.instrument, plan.scores
+    room = _Room(n, 4 * len(scores) + 8)
     return BatchScores(
-        values={each.score.id: np.empty(n, dtype=np.int16) for each in plan.scores},
-        statuses={each.score.id: np.zeros(n, dtype=np.int8) for each in plan.scores},
-        bands={
-            each.score.id: made(bool(each.bands or each.younger), np.int8, NO_BAND) for each in plan.scores
-        },
-        grades=made(bool(plan.critical), np.int8, NO_GRADE),
-        validity=np.zeros(n, dtype=np.int8),
-        unfit=made(bool(instrument.validity), np.bool_),
-        too_few=np.zeros(n, dtype=np.bool_),
-        straight_line=made(plan.watch_lines, np.bool_),
-        contradiction=made(bool(instrument.conditionals), np.bool_),
-        over_cutoff=made(plan.screens is not None, np.bool_),
-        severe=made(plan.severe is not None, np.bool_),
+        values={each.score.id: room.numbers() for each in scores},
+        statuses={each.score.id: room.bytes() for each in scores},
+        bands={each.score.id: room.bytes(bool(each.bands or each.younger), NO_BAND) for each in scores},
+        grades=room.bytes(bool(plan.critical), NO_GRADE),
+        validity=room.bytes(),
+        unfit=room.flags(bool(instrument.validity)),
+        too_few=room.flags(),
+        straight_line=room.flags(plan.watch_lines),
+        contradiction=room.flags(bool(instrument.conditionals)),
+        over_cutoff=room.flags(plan.screens is not None),
+        severe=room.flags(plan.severe is not None),
     )
 
 

@@ -33,7 +33,8 @@ Rows = slice | tuple[int, ...]
 STRAIGHT_LINE_ITEMS = 20
 """The same answer, other than 0, on this many items is no answer pattern of a person who read them."""
 
-_CHUNK_BYTES = 3 << 19
+_CHUNK_BYTES = 3 << 20
+_CHUNK_SHEETS = 1 << 17
 
 
 class What(StrEnum):
@@ -195,7 +196,7 @@ def plan_of(instrument: Instrument) -> Plan:
     return Plan(
         instrument=instrument,
         k=len(instrument.items),
-        chunk=max(8192, _CHUNK_BYTES // len(instrument.items)),
+        chunk=min(_CHUNK_SHEETS, max(8192, _CHUNK_BYTES // len(instrument.items))),
         scores=scores,
         critical=tuple(
             CriticalPlan(
