@@ -293,7 +293,7 @@ def _of_items(chunk: _Chunk, plan: ScorePlan, out: Numbers, status: Bytes) -> No
     _linear(chunk, plan, out)
     missing = chunk.missing_of(plan.rows)
     counted = chunk.missing_of_form() if plan.per_form else missing
-    lacks = bool(counted.any())
+    lacks = np.count_nonzero(counted) > 0
     if lacks:
         unbuilt = _unbuilt(plan, missing, counted)
         np.multiply(unbuilt.view(np.int8), NOT_SCORABLE, out=status)
@@ -325,7 +325,7 @@ def _sum_of(parts: Sequence[tuple[Numbers, Bytes]], out: Numbers, status: Bytes)
     for value, state in parts[1:]:
         np.add(out, value, out=out)
         np.maximum(status, state, out=status)  # the worst state of a part is the state of the sum
-    if status.any():
+    if np.count_nonzero(status):
         _where(out, status == NOT_SCORABLE, NO_SCORE)
 
 
@@ -352,7 +352,7 @@ def _formula(plan: ScorePlan, done: Mapping[str, tuple[Numbers, Bytes]], out: Nu
         np.copyto(out, top // over, casting="unsafe")
     else:
         np.copyto(out, (2 * top + over) // (2 * over), casting="unsafe")
-    if status.any():
+    if np.count_nonzero(status):
         _where(out, status == NOT_SCORABLE, NO_SCORE)
 
 
@@ -375,7 +375,7 @@ def _rule(
         _where(out, holds, plan.outcomes.index(case.value))
     # A rule over scores says nothing where one of them could not be built.
     for name in {c.score for case in cases for c in case.conditions if not isinstance(c, ItemCondition)}:
-        if done[name][1].any():
+        if np.count_nonzero(done[name][1]):
             _where(out, done[name][1] == NOT_SCORABLE, NO_SCORE)
     if plan.rows != ():
         _where(out, chunk.missing_of(plan.rows) > 0, NO_SCORE)
@@ -395,6 +395,9 @@ def band_places(starts: Sequence[int], values: Numbers, out: Bytes | None = None
     if not starts:
         found.fill(NO_BAND)
         return found
+    if found.size < _FEW:
+        found[...] = np.searchsorted(starts, values, side="right")
+        return np.subtract(found, 1, out=found)
     np.greater_equal(values, starts[0], out=found.view(np.bool_))
     for start in starts[1:]:
         np.add(found, (values >= start).view(np.int8), out=found)
@@ -495,7 +498,7 @@ def _count_missing(chunk: _Chunk, status: Bytes, out: Flags) -> None:
     plan = chunk.plan
     if plan.form_limit is not None:
         np.greater(chunk.missing_of_form(), plan.form_limit, out=out)
-    if plan.main_leaves != () and status.any():
+    if plan.main_leaves != () and np.count_nonzero(status):
         lacks = chunk.missing_of(plan.main_leaves) > 0
         np.logical_or(out, (status == NOT_SCORABLE) & lacks, out=out)
 
@@ -530,7 +533,7 @@ def _score_chunk(
             _of_items(chunk, each, value, status)
         done[score.id] = (value, status)
         _bands(chunk, each, value, out.bands[score.id])
-    if plan.critical:
+    if plan.critical and not trusted:
         _grades(chunk, out.grades)
     _judge(chunk, done, out)
 
@@ -569,51 +572,33 @@ def _least(block: NDArray[Any], rows: Rows) -> int:
     )
 
 
-class _Room:
-    """The columns of a result, cut from one piece of memory: asking the system for a page costs more than filling it,
-    and one piece that is given back is handed out again."""
-
-    def __init__(self, n: int, columns: int) -> None:
-        self._n = n
-        self._block = np.empty(n * columns, dtype=np.int8)
-        self._at = 0
-
-    def numbers(self) -> Numbers:
-        """A column of scores, not filled in."""
-        return self._cut(2).view(np.int16)
-
-    def bytes(self, needed: bool = True, constant: int = 0) -> Bytes:
-        """A column of zeros; one that can only ever say one thing takes no room."""
-        if not needed:
-            return np.broadcast_to(np.array(constant, dtype=np.int8), (self._n,))
-        found = self._cut(1)
-        found.fill(0)
-        return found
-
-    def flags(self, needed: bool = True) -> Flags:
-        """A column of no."""
-        return self.bytes(needed).view(np.bool_)
-
-    def _cut(self, width: int) -> Bytes:
-        start, self._at = self._at, self._at + width * self._n
-        return self._block[start : self._at]
-
-
 def _empty(plan: Plan, n: int) -> BatchScores:
-    instrument, scores = plan.instrument, plan.scores
-    room = _Room(n, 4 * len(scores) + 8)
+    """The columns of a result, cut from two pieces of memory: asking the system for a page costs more than filling it,
+    and a piece that was given back is handed out again. Scores are not filled in."""
+    scores = [each.score.id for each in plan.scores]
+    values = np.empty((len(scores), n), dtype=np.int16)
+    small = np.empty((2 * len(scores) + 8, n), dtype=np.int8)
+    small.fill(0)
+    small[len(scores) : 2 * len(scores)].fill(NO_BAND)
+    statuses, bands, rest = (
+        small[: len(scores)],
+        small[len(scores) : 2 * len(scores)],
+        small[2 * len(scores) :],
+    )
+    rest[0].fill(NO_GRADE)
+    unfit, too_few, straight_line, contradiction, over_cutoff, severe = rest[2:].view(np.bool_)
     return BatchScores(
-        values={each.score.id: room.numbers() for each in scores},
-        statuses={each.score.id: room.bytes() for each in scores},
-        bands={each.score.id: room.bytes(bool(each.bands or each.younger), NO_BAND) for each in scores},
-        grades=room.bytes(bool(plan.critical), NO_GRADE),
-        validity=room.bytes(),
-        unfit=room.flags(bool(instrument.validity)),
-        too_few=room.flags(),
-        straight_line=room.flags(plan.watch_lines),
-        contradiction=room.flags(bool(instrument.conditionals)),
-        over_cutoff=room.flags(plan.screens is not None),
-        severe=room.flags(plan.severe is not None),
+        values=dict(zip(scores, values, strict=True)),
+        statuses=dict(zip(scores, statuses, strict=True)),
+        bands=dict(zip(scores, bands, strict=True)),
+        grades=rest[0],
+        validity=rest[1],
+        unfit=unfit,
+        too_few=too_few,
+        straight_line=straight_line,
+        contradiction=contradiction,
+        over_cutoff=over_cutoff,
+        severe=severe,
     )
 
 
@@ -634,7 +619,8 @@ def _part(whole: BatchScores, where: slice) -> BatchScores:
 
 
 def run(plan: Plan, answers: Bytes, people: People | None = None, *, trusted: bool = False) -> BatchScores:
-    """Score a matrix. ``trusted``: it holds nothing but answers of the instrument, so nobody looks again."""
+    """Score a matrix. ``trusted``: it holds nothing but answers of sheets that were read one by one: nobody looks at
+    them again, and their critical answers are read one by one too (``grades`` stay empty)."""
     n = answers.shape[1]
     out = _empty(plan, n)
     if 0 < n <= plan.chunk:
