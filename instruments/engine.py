@@ -32,7 +32,6 @@ from instruments.definition import (
     Sex,
 )
 from instruments.plan import (
-    STRAIGHT_LINE_ITEMS,
     CutoffPlan,
     Plan,
     Rows,
@@ -42,6 +41,7 @@ from instruments.plan import (
     What,
     plan_of,
 )
+from instruments.validity import STRAIGHT_LINE_ITEMS
 
 Bytes = NDArray[np.int8]
 Numbers = NDArray[np.int16]
@@ -260,9 +260,9 @@ def _sum(chunk: _Chunk, rows: Rows, wide: bool) -> NDArray[Any]:
     """
     missing = chunk.missing_of(rows)
     if wide:
-        return _add(chunk.answers, rows, np.int16) + (missing.astype(np.int16) << 7)
+        return np.asarray(_add(chunk.answers, rows, np.int16) + (missing.astype(np.int16) << 7))
     total = _add(chunk.answers.view(np.uint8), rows, np.uint8)
-    return (total ^ (missing << 7)).view(np.int8)
+    return np.asarray(total ^ (missing << 7)).view(np.int8)
 
 
 def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
@@ -430,7 +430,7 @@ def _without_blank(chunk: _Chunk, fired: Flags) -> Flags:
     blank = chunk.missing_of_form() == len(chunk.plan.instrument.main_items)
     if not blank.any():
         return fired
-    return fired & ~(blank & chunk.absent.all(axis=0))
+    return np.asarray(fired & ~(blank & chunk.absent.all(axis=0)))
 
 
 def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
