@@ -62,6 +62,7 @@ from screening.core.calendar import china
 from screening.core.clock import local_day
 from screening.core.errors import DomainError
 from screening.core.outbox import OutboxMessage
+from screening.models.administration import Administration
 from screening.models.campaign import Campaign
 from screening.models.child import AccessGrant, Child
 from screening.models.consent import Purpose
@@ -379,16 +380,34 @@ class Loop(RuleBasedStateMachine):
             for result in new:
                 self.model.results.add(result.id)
             self.adopt_files(session)
+            for sighting in seen:
+                self.told_since(self.by_id(sighting.child_id))
             for child_id, found in grades.items():
                 grade = min((g for g in found if g in "ABC"), default=None)
                 if grade is not None:
                     level = "elevated" if grade == "C" else "crisis_item"
                     self.signal(session, self.by_id(child_id), level, grade, doubtful=False)
             for result in sorted(new, key=lambda each: each.computed_at):
+                if not self.is_superseded(session, result):
+                    self.told_since(self.by_id(result.child_id))
                 if not result.history and result.level is not None:
                     grade = result.grade.value if result.grade else None
                     doubtful = result.administration.validity.value == "doubtful"
                     self.signal(session, self.by_id(result.child_id), result.level.value, grade, doubtful)
+
+    @staticmethod
+    def is_superseded(session: Any, result: ScreenResult) -> bool:
+        """A sheet that was handed in after a newer one of the same questionnaire says nothing new."""
+        own = result.administration
+        others = select(Administration.administered_on).where(
+            Administration.child_id == own.child_id, Administration.instrument == own.instrument
+        )
+        return max(session.scalars(others)) > own.administered_on
+
+    @staticmethod
+    def told_since(kid: Kid) -> None:
+        if kid.file is not None:
+            kid.file.talk_stands = False
 
     def by_id(self, child_id: UUID) -> Kid:
         return next(kid for kid in self.model.kids if kid.pupil.id == child_id)
@@ -414,6 +433,9 @@ class Loop(RuleBasedStateMachine):
             else:
                 file.talk = True
             living = file.living
+            if file.talk_stands:
+                # The talk came after these answers: whether a referral is needed is what it has said.
+                return
             if living is None:
                 living = self.adopt_referral(session, file)
             self.raise_urgency(session, living)
@@ -535,7 +557,7 @@ class Loop(RuleBasedStateMachine):
         done = self.attempt(possible, do)
         if done is None:
             return
-        file.talk, file.seen = False, True
+        file.talk, file.seen, file.talk_stands = False, True, True
         if harm is not None:
             kid.harm = harm.value
         if tier is None:

@@ -170,6 +170,7 @@ class File:
     crises: list[Crisis] = field(default_factory=list)
     seen: bool = False  # somebody has held a talk: what was seen has to stand on the note
     talk: bool = False  # somebody has to see the child
+    talk_stands: bool = False  # nothing newer than the last talk has been answered
     passed: bool = False  # to the county centre
     unsigned_by: str | None = None
 
