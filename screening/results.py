@@ -133,7 +133,12 @@ def level_at(
 
 
 def _predict(model: LiabilityModel, sheets: Sequence[SheetOnFile], base_rate: float) -> Prediction | None:
-    totals = {s.finding.instrument: s.total for s in sheets if s.total is not None and s.finding.counts}
+    totals = {
+        s.finding.instrument: s.total
+        for s in sheets
+        # A parent's sheet of a child's questionnaire is not the instrument the row was made for.
+        if s.total is not None and s.finding.counts and model.reads(s.finding.instrument, s.finding.informant)
+    }
     return predict(model, totals, base_rate=base_rate)
 
 
