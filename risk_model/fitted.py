@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from risk_model import additive, trees
 from risk_model.artefact import Stored
 from risk_model.dataset import Field, Table, columns_of, encode
-from risk_model.evaluation import Floats, expit
+from risk_model.evaluation import Floats, expit, logit
 from risk_model.registry import SCHEMA, ArtefactError
 
 KIND = "fitted_table"
@@ -102,10 +102,28 @@ class FittedModel:
         p[matrix.missing > MOST_MISSING] = np.nan
         return Predicted(p, matrix.missing)
 
-    def with_line(self, intercept: float, slope: float, about: Mapping[str, Any]) -> "FittedModel":
-        """The same model after a line through its present log odds."""
+    def with_line(
+        self,
+        intercept: float,
+        slope: float,
+        about: Mapping[str, Any],
+        *,
+        base_rate: float,
+        base_rate_se: float,
+    ) -> "FittedModel":
+        """The same model after a line through its present log odds, learnt where the outcome was so frequent.
+
+        The spread of the probabilities it is held against moves along the line too.
+        """
+        edges = expit(intercept + slope * logit(np.asarray(self.reference.edges)))
         return replace(
-            self, intercept=intercept + slope * self.intercept, slope=slope * self.slope, about=about
+            self,
+            intercept=intercept + slope * self.intercept,
+            slope=slope * self.slope,
+            about=about,
+            reference=replace(
+                self.reference, base_rate=base_rate, base_rate_se=base_rate_se, edges=tuple(edges.tolist())
+            ),
         )
 
     def document(self) -> dict[str, Any]:

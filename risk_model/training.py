@@ -16,9 +16,9 @@ square root of the weights as well as with the weights, and judged with the full
 has the full weights.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -72,13 +72,16 @@ TELLS_ALONE = 0.99
 FIGURE_BOOTSTRAPS = 100
 NORMAL_95 = 1.959964
 LISTED = 12
+FAR = 1e300
+"""In place of an endless threshold, where a split is between told and not told."""
 
 PENALTIES = (0.003, 0.03, 0.3)
-TREE_COUNTS = (50, 100, 150, 200, 250, 300, 350)
+TREE_COUNTS = (40, 80, 120, 160, 200, 240)
 _LEAVES = 8
 _COLUMNS_TRIED = 0.2
+_MOST_VALUES = 64
 GROVES = 3
-_RATE = 0.05
+_RATE = 0.08
 _MOST_GAPS = 0.4
 _CELLS = 20
 
@@ -295,31 +298,67 @@ def _ranked(column: Floats) -> Floats:
 def _scores_on_other_clusters(
     values: Floats, data: TrainingSet, folds: Indices, plan: Plan, tell: Tell
 ) -> dict[Candidate, Floats]:
-    """Log odds of every row by every learner, taught without the row's cluster."""
-    scores: dict[Candidate, Floats] = {}
-    count = int(folds.max()) + 1
-    for fold in range(count):
-        tell("Fold {fold} of {count} ...", fold=fold + 1, count=count)
-        held = folds == fold
-        taught = TrainingSet(data.y[~held], data.weight[~held], data.clusters[~held], data.rows[~held])
-        for candidate, score in _grown(values[~held], taught, plan, values[held]).items():
-            scores.setdefault(candidate, np.zeros(len(folds)))[held] = score
+    """Log odds of every row by every learner, taught without the row's cluster.
+
+    One grove with each weighting first; the other groves only with the weighting that did better.
+    """
+    lines: dict[tuple[float, bool], Floats] = {}
+    first: dict[bool, dict[int, Floats]] = {}
+    for full in _weightings(data):
+        for held, taught, weight in _turns(data, folds, plan, full):
+            for penalty in PENALTIES:
+                score = lines.setdefault((penalty, full), np.zeros(len(folds)))
+                score[held] = _additive(values[taught], data.y[taught], weight, penalty).score(values[held])
+        first[full] = _grove_on_other_clusters(values, data, folds, plan, full, 0, tell)
+    full = min(first, key=lambda each: min(_losses(first[each], data)))
+    groves = [first[full]] + [
+        _grove_on_other_clusters(values, data, folds, plan, full, grove, tell) for grove in range(1, GROVES)
+    ]
+    trees = {count: np.mean([grove[count] for grove in groves], axis=0) for count in TREE_COUNTS}
+    scores = {Candidate(None, penalty, full): score for (penalty, full), score in lines.items()}
+    for count, score in trees.items():
+        scores[Candidate(count, None, full)] = score
+        for penalty in PENALTIES:
+            scores[Candidate(count, penalty, full)] = (score + lines[penalty, full]) / 2.0
     return scores
 
 
-def _grown(values: Floats, data: TrainingSet, plan: Plan, at: Floats) -> dict[Candidate, Floats]:
-    """Teach every learner on some rows and give its log odds at others."""
-    found: dict[Candidate, Floats] = {}
-    for full in _weightings(data):
-        weight = _teaching_weight(data, plan, full=full)
-        curves = {penalty: _additive(values, data.y, weight, penalty).score(at) for penalty in PENALTIES}
-        found |= {Candidate(None, penalty, full): score for penalty, score in curves.items()}
-        for trees, score in _staged(values, data.y, weight, plan.seed, at).items():
-            found[Candidate(trees, None, full)] = score
-            found |= {
-                Candidate(trees, penalty, full): (score + line) / 2.0 for penalty, line in curves.items()
-            }
+def _turns(
+    data: TrainingSet, folds: Indices, plan: Plan, full: bool
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]]:
+    """For each fold: its rows, the others, and the weights to teach the others with."""
+    count = int(folds.max()) + 1
+    for fold in range(count):
+        held = folds == fold
+        yield held, ~held, _teaching_weight(data.y[~held], data.weight[~held], plan, full=full)
+
+
+def _grove_on_other_clusters(
+    values: Floats, data: TrainingSet, folds: Indices, plan: Plan, full: bool, grove: int, tell: Tell
+) -> dict[int, Floats]:
+    """Log odds of every row after so many trees of one grove, grown without the row's cluster."""
+    found = {count: np.zeros(len(folds)) for count in TREE_COUNTS}
+    for number, (held, taught, weight) in enumerate(_turns(data, folds, plan, full), start=1):
+        tell(
+            "Trees, turn {grove} of {groves}: fold {fold} of {count} ...",
+            grove=grove + 1,
+            groves=GROVES,
+            fold=number,
+            count=int(folds.max()) + 1,
+        )
+        learner = _grown(values[taught], data.y[taught], weight, plan.seed, grove, TREE_COUNTS[-1])
+        for done, score in _stages(learner, values[held]).items():
+            found[done][held] = score
     return found
+
+
+def _stages(learner: Any, at: Floats) -> dict[int, Floats]:
+    """Log odds at some rows after so many trees."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        stages = enumerate(learner.staged_predict_proba(at), start=1)
+        return {done: logit(p[:, 1]) for done, p in stages if done in TREE_COUNTS}
 
 
 def _weightings(data: TrainingSet) -> tuple[bool, ...]:
@@ -327,36 +366,38 @@ def _weightings(data: TrainingSet) -> tuple[bool, ...]:
     return (False, True) if evaluation.effective_size(data.weight) < 0.9 * len(data.weight) else (True,)
 
 
-def _teaching_weight(data: TrainingSet, plan: Plan, *, full: bool) -> Floats:
+def _teaching_weight(y: Floats, weight: Floats, plan: Plan, *, full: bool) -> Floats:
     """Weights to teach with, of mean 1."""
-    weight = data.weight if full else np.sqrt(data.weight)
+    taught = weight if full else np.sqrt(weight)
     if plan.class_weighted:
-        share = float(weight @ data.y / weight.sum())
-        weight = weight * np.where(data.y == 1.0, 0.5 / share, 0.5 / (1.0 - share))
-    return weight / weight.mean()
+        share = float(taught @ y / taught.sum())
+        taught = taught * np.where(y == 1.0, 0.5 / share, 0.5 / (1.0 - share))
+    scaled: Floats = taught / taught.mean()
+    return scaled
 
 
 def _choose(
     scores: Mapping[Candidate, Floats], data: TrainingSet
 ) -> tuple[Candidate, tuple[tuple[str, float], ...]]:
-    """The learner with the smallest weighted log loss on other clusters; all are listed, the best first.
+    """The learner with the smallest weighted log loss on other clusters; all are listed, the best first."""
+    ranked = sorted(zip(_losses(scores, data), scores, strict=True), key=lambda each: each[0])
+    if not isfinite(ranked[0][0]):
+        raise NotCalibrated("Not kept: no learner tells the rows with the outcome from those without.")
+    return ranked[0][1], tuple((candidate.name, loss) for loss, candidate in ranked if isfinite(loss))
 
-    A line is put through each beforehand, as it will be through the chosen one: what counts is what is left.
-    """
-    losses: list[tuple[float, Candidate]] = []
-    for candidate, score in scores.items():
+
+def _losses(scores: Mapping[Any, Floats], data: TrainingSet) -> list[float]:
+    """Log loss of each after a line through it, as one will be put through the chosen one: what counts is what
+    is left. Infinite where no rising line fits."""
+    losses = []
+    for score in scores.values():
         try:
             intercept, slope = fit_line(data.y, score, data.weight)
         except NotConverged:
-            continue
-        if slope > 0.0:
-            losses.append(
-                (evaluation.log_loss(data.y, expit(intercept + slope * score), data.weight), candidate)
-            )
-    if not losses:
-        raise NotCalibrated("Not kept: no learner tells the rows with the outcome from those without.")
-    losses.sort(key=lambda each: each[0])
-    return losses[0][1], tuple((candidate.name, loss) for loss, candidate in losses)
+            intercept, slope = 0.0, 0.0
+        loss = evaluation.log_loss(data.y, expit(intercept + slope * score), data.weight)
+        losses.append(loss if slope > 0.0 else inf)
+    return losses
 
 
 def _crossed(score: Floats, data: TrainingSet, folds: Indices) -> Floats:
@@ -382,10 +423,10 @@ def _taught(
     chosen: Candidate, values: Floats, data: TrainingSet, plan: Plan
 ) -> tuple[tuple[float, Part], ...]:
     """The chosen learner, taught on all rows."""
-    weight = _teaching_weight(data, plan, full=chosen.full_weights)
+    weight = _teaching_weight(data.y, data.weight, plan, full=chosen.full_weights)
     parts: list[Part] = []
     if chosen.trees:
-        groves = _groves(values, data.y, weight, plan.seed, chosen.trees)
+        groves = [_grown(values, data.y, weight, plan.seed, grove, chosen.trees) for grove in range(GROVES)]
         parts.append(_together(groves))
     if chosen.penalty:
         parts.append(_additive(values, data.y, weight, chosen.penalty))
@@ -401,37 +442,30 @@ def _additive(values: Floats, y: Floats, weight: Floats, penalty: float) -> Addi
     return design.model(float(learner.intercept_[0]), learner.coef_[0])
 
 
-def _staged(values: Floats, y: Floats, weight: Floats, seed: int, at: Floats) -> dict[int, Floats]:
-    """Log odds at other rows after so many trees, averaged over the groves."""
-    stages = {count: np.zeros(len(at)) for count in TREE_COUNTS}
-    for learner in _groves(values, y, weight, seed, TREE_COUNTS[-1]):
-        for count, p in enumerate(learner.staged_predict_proba(at), start=1):
-            if count in stages:
-                stages[count] += logit(p[:, 1]) / GROVES
-    return stages
+def _grown(values: Floats, y: Floats, weight: Floats, seed: int, grove: int, trees: int) -> Any:
+    """One grove: boosted trees on rows with filled gaps, and on the same rows with gaps by lot.
 
-
-def _groves(values: Floats, y: Floats, weight: Floats, seed: int, trees: int) -> list[Any]:
+    On one core: with more, the library's threads wait for each other whenever the machine has other work, which
+    makes minutes of seconds.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
-    grown = []
-    for grove in range(GROVES):
-        random = np.random.default_rng([seed, grove])
-        filled = _filled(values, y, random)
-        gapped = _gapped(_filled(values, y, random), random)
-        learner = HistGradientBoostingClassifier(
-            learning_rate=_RATE,
-            max_iter=trees,
-            max_leaf_nodes=_LEAVES,
-            min_samples_leaf=min(50, max(10, len(y) // 100)),
-            l2_regularization=10.0,
-            max_features=_COLUMNS_TRIED,
-            early_stopping=False,
-            random_state=seed + grove,
-        )
-        both = np.vstack([filled, gapped])
-        grown.append(learner.fit(both, np.tile(y, 2), sample_weight=np.tile(weight / 2.0, 2)))
-    return grown
+    random = np.random.default_rng([seed, grove])
+    both = np.vstack([_filled(values, y, random), _gapped(_filled(values, y, random), random)])
+    learner = HistGradientBoostingClassifier(
+        learning_rate=_RATE,
+        max_iter=trees,
+        max_leaf_nodes=_LEAVES,
+        min_samples_leaf=min(50, max(10, len(y) // 100)),
+        l2_regularization=10.0,
+        max_features=_COLUMNS_TRIED,
+        max_bins=_MOST_VALUES,
+        early_stopping=False,
+        random_state=seed + grove,
+    )
+    with threadpool_limits(limits=1):
+        return learner.fit(both, np.tile(y, 2), sample_weight=np.tile(weight / 2.0, 2))
 
 
 def _filled(values: Floats, y: Floats, random: np.random.Generator) -> Floats:
@@ -492,7 +526,7 @@ def _together(groves: Sequence[Any]) -> Trees:
             leaf = nodes["is_leaf"].astype(bool)
             roots.append(at)
             columns["feature"].append(np.where(leaf, LEAF, nodes["feature_idx"]))
-            columns["threshold"].append(np.where(leaf, 0.0, nodes["num_threshold"]))
+            columns["threshold"].append(np.where(leaf, 0.0, np.clip(nodes["num_threshold"], -FAR, FAR)))
             columns["left"].append(np.where(leaf, 0, nodes["left"].astype(np.int64) + at))
             columns["right"].append(np.where(leaf, 0, nodes["right"].astype(np.int64) + at))
             columns["missing"].append(nodes["missing_go_to_left"].astype(bool) & ~leaf)
