@@ -37,8 +37,11 @@ from risk_model.evaluation import (
 from risk_model.fitted import FittedModel, Predicted, shares_of
 from risk_model.training import figures_of, intervals_of
 
-ALARM_AT = 2.5
-"""Standard errors by which a rate must have moved."""
+RATE_ALARM_AT = 1.645
+"""Standard errors by which the share with the outcome must have moved: one false alarm in ten, as an alarm only
+asks a person to look, and a move that is missed goes on doing harm."""
+GAP_ALARM_AT = 2.0
+"""Standard errors by which the model must be off on average."""
 LEAST_MOVE = 0.005
 """A smaller move alarms nobody, however many rows there are."""
 BOOTSTRAPS = 100
@@ -46,8 +49,10 @@ FEWEST_CLUSTERS = 10
 BLANK_ABOVE = 0.95
 FEWEST_LABELS = 100
 FEWEST_FINDINGS = 10
-LINE_PRIOR = (0.5, 0.1)
+LINE_PRIOR = (0.5, 0.25)
 """Standard deviations of what is learnt from a few local labels: intercept around 0, slope around 1."""
+WORTH = 1.0
+"""By so much must the log likelihood of the labels rise for each number that is changed (Akaike)."""
 
 Said = tuple[str, Mapping[str, object]]
 
@@ -195,14 +200,14 @@ def _alarms(model: FittedModel, rows: Rows, found: Measures, moved: float) -> li
     learnt = model.reference
     step = found.base_rate - learnt.base_rate
     error = hypot(_error(rows.y, rows), learnt.base_rate_se)
-    if abs(step) > max(ALARM_AT * error, LEAST_MOVE):
+    if abs(step) > max(RATE_ALARM_AT * error, LEAST_MOVE):
         alarms.append((
             "The share with the outcome has moved: {now:.1%} here, {then:.1%} where the model was learnt ({errors:.1f} standard errors).",
             {"now": found.base_rate, "then": learnt.base_rate, "errors": abs(step) / error},
         ))  # fmt: skip
     gap = found.base_rate - found.mean_probability
     error = _error(rows.y - rows.p, rows)
-    if abs(gap) > max(ALARM_AT * error, LEAST_MOVE):
+    if abs(gap) > max(GAP_ALARM_AT * error, LEAST_MOVE):
         alarms.append((
             "The model is off on average: it says {said:.1%}, {now:.1%} were found ({errors:.1f} standard errors). Recalibrate it with local labels.",
             {"said": found.mean_probability, "now": found.base_rate, "errors": abs(gap) / error},
@@ -253,12 +258,13 @@ def _blank(model: FittedModel, table: Table) -> list[Said]:
 
 @dataclass(frozen=True, slots=True)
 class Recalibrated:
-    """The model after a line (intercept, slope) through its log odds.
+    """The model after a line (intercept, slope) through its log odds; `kind` is unchanged, intercept or line.
 
     `before` and `after` are the figures on the labels, `after` with lines fitted on other clusters' labels.
     """
 
     model: FittedModel
+    kind: str
     intercept: float
     slope: float
     before: Measures
@@ -276,7 +282,7 @@ def recalibrate(
     weight: str | None = None,
     seed: int = 1,
 ) -> Recalibrated:
-    """Fit intercept and slope to labelled rows, both held back by what is believed without them.
+    """Change nothing, the intercept, or intercept and slope, as the labelled rows ask for.
 
     Raises DataRefused with too few labels, or where the labels contradict the model.
     """
@@ -290,10 +296,7 @@ def recalibrate(
             least=FEWEST_LABELS,
             rare=FEWEST_FINDINGS,
         )
-    try:
-        intercept, slope = line_of(rows.y, rows.p, rows.weight)
-    except NotConverged as error:
-        raise DataRefused("The labels contradict the model; it is left as it was.") from error
+    kind, intercept, slope = line_of(rows.y, rows.p, rows.weight)
     if slope <= 0.0:
         raise DataRefused("The labels contradict the model; it is left as it was.")
     before = measure(rows.y, rows.p, rows.weight)
@@ -307,6 +310,7 @@ def recalibrate(
                 "sha256": table.digest,
                 "labels": len(rows.y),
                 "events": int(rows.y.sum()),
+                "kind": kind,
                 "intercept": intercept,
                 "slope": slope,
                 "before": figures_of(before),
@@ -318,6 +322,7 @@ def recalibrate(
         model=model.with_line(
             intercept, slope, about, base_rate=before.base_rate, base_rate_se=_error(rows.y, rows)
         ),
+        kind=kind,
         intercept=intercept,
         slope=slope,
         before=before,
@@ -327,10 +332,26 @@ def recalibrate(
     )
 
 
-def line_of(y: Floats, p: Floats, weight: Floats) -> tuple[float, float]:
-    """The line, its weights scaled to the effective number of labels."""
+def line_of(y: Floats, p: Floats, weight: Floats) -> tuple[str, float, float]:
+    """What the labels ask for: unchanged, intercept or line, with intercept and slope.
+
+    Weights are scaled to the effective number of labels. A small update makes a good model worse more often than
+    not, so that a number is changed only where the labels' likelihood rises enough to pay for it.
+    """
     scaled = weight * (evaluation.effective_size(weight) / weight.sum())
-    return fit_line(y, logit(p), scaled, prior_sd=LINE_PRIOR)
+    score = logit(p)
+    ways = [("unchanged", 0.0, 1.0)]
+    try:
+        ways.append(("intercept", *fit_line(y, score, scaled, slope=1.0, prior_sd=LINE_PRIOR)))
+        ways.append(("line", *fit_line(y, score, scaled, prior_sd=LINE_PRIOR)))
+    except NotConverged as error:
+        raise DataRefused("The labels contradict the model; it is left as it was.") from error
+    cost = [
+        evaluation.log_loss(y, expit(intercept + slope * score), scaled) * float(scaled.sum())
+        + WORTH * numbers
+        for numbers, (_, intercept, slope) in enumerate(ways)
+    ]
+    return ways[int(np.argmin(cost))]
 
 
 def _crossed(rows: Rows, seed: int) -> Floats:
@@ -342,7 +363,7 @@ def _crossed(rows: Rows, seed: int) -> Floats:
         here = fold == number
         if here.all():
             break
-        intercept, slope = line_of(rows.y[~here], rows.p[~here], rows.weight[~here])
+        _, intercept, slope = line_of(rows.y[~here], rows.p[~here], rows.weight[~here])
         p[here] = expit(intercept + slope * logit(rows.p[here]))
     return p
 

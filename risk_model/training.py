@@ -17,8 +17,8 @@ has the full weights.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from math import inf, isfinite
+from dataclasses import asdict, dataclass, field, replace
+from math import inf, isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -132,7 +132,7 @@ class Judged:
     """Figures on clusters the model was not taught on, with the weights.
 
     `raw` before the last line, `crossed` after a line fitted on the other clusters (`p` are its probabilities);
-    `plain` is `crossed` without the weights.
+    `plain` is `crossed` without the weights. The AUROC of each is the mean over the folds.
     """
 
     p: Floats = field(repr=False)
@@ -199,15 +199,34 @@ def fit(table: Table, plan: Plan, *, tell: Tell = silent) -> Fit:
 def _judged(score: Floats, data: TrainingSet, folds: Indices, plan: Plan) -> Judged:
     """The figures of the chosen learner's log odds on other clusters."""
     p = _crossed(score, data, folds) if plan.calibrate else expit(score)
+
+    def found(probability: Floats, weight: Floats | None) -> Measures:
+        told = measure(data.y, probability, weight)
+        return replace(told, auroc=_auroc_of_folds(data.y, score, weight, folds))
+
+    def figures(times: Floats) -> list[float]:
+        told = found(p, data.weight * times)
+        return [getattr(told, name) for name in evaluation.FIGURES]
+
+    intervals = evaluation.cluster_bootstrap(figures, data.clusters, n=FIGURE_BOOTSTRAPS, seed=plan.seed)
     return Judged(
         p=p,
-        raw=measure(data.y, expit(score), data.weight),
-        crossed=measure(data.y, p, data.weight),
-        plain=measure(data.y, p),
-        intervals=evaluation.measure_with_intervals(
-            data.y, p, data.clusters, data.weight, n=FIGURE_BOOTSTRAPS, seed=plan.seed
-        ),
+        raw=found(expit(score), data.weight),
+        crossed=found(p, data.weight),
+        plain=found(p, None),
+        intervals=dict(zip(evaluation.FIGURES, intervals, strict=True)),
     )
+
+
+def _auroc_of_folds(y: Floats, score: Floats, weight: Floats | None, folds: Indices) -> float:
+    """The mean over the folds: each has a model of its own, and only its own scores are compared with each other."""
+    scale = np.ones(len(y)) if weight is None else weight
+    p = expit(score)
+    told = [
+        evaluation.auroc(y[here], p[here], scale[here])
+        for here in (folds == fold for fold in np.unique(folds))
+    ]
+    return float(np.nanmean(told)) if np.isfinite(told).any() else nan
 
 
 def check_calibrated(found: Measures) -> None:

@@ -209,8 +209,11 @@ def recalibrate(
         return
     for message, params in found.remarks:
         say(sentence(message, **params))
-    say(_("{labels} labels: log odds become {intercept:+.3f} + {slope:.3f} times what they were.",
-          labels=found.labels, intercept=found.intercept, slope=found.slope))  # fmt: skip
+    if found.kind == "unchanged":
+        say(_("{labels} labels give no reason to change the model.", labels=found.labels))
+    else:
+        say(_("{labels} labels: log odds become {intercept:+.3f} + {slope:.3f} times what they were.",
+              labels=found.labels, intercept=found.intercept, slope=found.slope))  # fmt: skip
     say(_("Calibration error on the labels: {before:.4f} before, {after:.4f} after (lines learnt on other clusters).",
           before=found.before.ece, after=found.after.ece))  # fmt: skip
     say(_("So few labels show it roughly; judge the new version on rows it was not changed by."))
