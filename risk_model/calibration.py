@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log
 from typing import Any, Protocol
 
 import numpy as np
@@ -359,7 +358,7 @@ def _bayesian(
         step = np.linalg.solve(curvature, gradient)
         # The prior makes the curvature bounded away from nothing; a long first step is shortened all the same.
         step *= min(1.0, 2.0 / float(np.abs(step).max() + 1e-12))
-        found = found + step
+        found = np.asarray(found + step, dtype=np.float64)
         if float(np.abs(step).max()) < 1e-9:
             return found
     raise NotConverged("the calibration did not settle")
@@ -514,6 +513,7 @@ class Standing:
 class Competition:
     """The winner fitted on everything, how all stood, and what the winning way said of schools it had not seen."""
 
+    way: str
     winner: CalibrationMap
     standings: tuple[Standing, ...]
     held_out: Floats
@@ -563,7 +563,7 @@ def compete(judged: Judged, *, seed: int = 0) -> Competition:
     """
     fold = school_folds(judged.school, seed=seed)
     if len(np.unique(fold)) < 2:
-        return Competition(Unchanged(), (), judged.rows.probability)
+        return Competition("unchanged", Unchanged(), (), judged.rows.probability)
     said: dict[str, Floats] = {}
     fits = ways(judged)
     for name, fit in fits.items():
@@ -581,7 +581,7 @@ def compete(judged: Judged, *, seed: int = 0) -> Competition:
         for each in standings
         if each.loss - best.loss <= TIE * _error(losses[each.kind] - losses[best.kind], judged)
     )
-    return Competition(fits[chosen](judged), standings, said[chosen])
+    return Competition(chosen, fits[chosen](judged), standings, said[chosen])
 
 
 def _losses(y: Floats, p: Floats) -> Floats:
@@ -596,8 +596,3 @@ def _error(difference: Floats, judged: Judged) -> float:
     parts = np.bincount(place, judged.weight * (difference - mean)) / judged.weight.sum()
     schools = len(parts)
     return float(np.sqrt((parts**2).sum() * schools / max(schools - 1, 1)))
-
-
-def odds_doubt(factor: float) -> float:
-    """A factor on odds as a step in log odds."""
-    return log(factor)

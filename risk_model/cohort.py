@@ -285,9 +285,7 @@ def _distort(
     return np.where(careless, truth, told)
 
 
-def _given_back(
-    random: np.random.Generator, everything: Floats, who: dict[str, NDArray[Any]]
-) -> Floats:
+def _given_back(random: np.random.Generator, everything: Floats, who: dict[str, NDArray[Any]]) -> Floats:
     asked = np.array([[code in codes for code in CODES] for codes in BATTERIES])[who["battery"]]
     n = len(everything)
     no_parent = random.random(n) < np.where(who["left_behind"], 0.50, 0.071)
