@@ -76,9 +76,9 @@ FAR = 1e300
 """In place of an endless threshold, where a split is between told and not told."""
 
 PENALTIES = (0.003, 0.03, 0.3)
-TREE_COUNTS = (40, 80, 120, 160, 200, 240)
-_LEAVES = 8
-_COLUMNS_TRIED = 0.2
+TREE_COUNTS = (40, 80, 120, 160, 200, 240, 280)
+_LEAVES = 6
+_COLUMNS_TRIED = 0.3
 _MOST_VALUES = 64
 GROVES = 3
 _RATE = 0.08
