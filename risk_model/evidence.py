@@ -42,12 +42,14 @@ GROUP_FIGURES = ("base_rate", "observed_expected", "auroc", "slope", "ece")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Columns of one length. `groups`: column -> name of each row's group; `rules`: name -> 1 where it flags."""
+    """Columns of one length. `missing`: the share of answers or sheets each row lacks; `groups`: column -> name of
+    each row's group; `rules`: name -> 1 where it flags."""
 
     y: Floats
     p: Floats
     weight: Floats
     clusters: NDArray[np.str_]
+    missing: Floats
     groups: Mapping[str, NDArray[np.str_]]
     rules: Mapping[str, Floats]
 
@@ -93,6 +95,7 @@ class Group:
 
     n: int
     events: int
+    missing: float
     figures: Mapping[str, Interval]
     capacity: tuple[Seen, ...]
     benefit: tuple[Benefit, ...]
@@ -290,7 +293,7 @@ def _group(
     y, p = judged.y[here], judged.p[here]
     n, events = len(y), int(y.sum())
     if min(events, n - events) < FEWEST_SHOWN:
-        return Group(n, events, {}, (), (), None)
+        return Group(n, events, nan, {}, (), (), None)
 
     def told(times: Floats | None) -> list[float]:
         weight = judged.weight[here] if times is None else judged.weight[here] * times[here]
@@ -301,6 +304,7 @@ def _group(
     return Group(
         n=n,
         events=events,
+        missing=float(np.average(judged.missing[here], weights=judged.weight[here])),
         figures=dict(zip(GROUP_FIGURES, figures, strict=True)),
         capacity=_capacity(judged, here, flags, draws),
         benefit=_benefit(judged, here, draws),

@@ -101,6 +101,20 @@ def test_pages_stand_alone_and_print(day_one: Subject, evidence: Evidence, tmp_p
         assert not re.search(r"""(?:src|href)=|url\(|<script""", text)
 
 
+@pytest.mark.slow
+def test_all_four_print(day_one: Subject, evidence: Evidence, tmp_path: Path) -> None:
+    from pypdf import PdfReader
+
+    told: list[str] = []
+    paths = write(day_one, evidence, tmp_path, made_on="2030-01-02", tell=told.append)
+    assert told == ["model-card.zh", "evaluation.zh", "model-card.en", "evaluation.en"]
+    for path in (path for path in paths if path.suffix == ".pdf"):
+        pages = PdfReader(path).pages
+        text = re.sub(r"\s", "", "".join(page.extract_text() for page in pages))
+        assert 2 <= len(pages) <= 12
+        assert re.sub(r"\s", "", translate(path.name.split(".")[1], card.SIMULATED)) in text
+
+
 def test_the_day_one_model_is_judged_where_it_can_say_something(day_one: Subject) -> None:
     assert not np.isnan(day_one.judged.p).any()
     any_rule = day_one.judged.rules["any of these"]

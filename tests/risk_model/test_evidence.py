@@ -25,6 +25,7 @@ def judged() -> Judged:
         p=p,
         weight=random.uniform(0.5, 2.0, n),
         clusters=random.integers(0, 25, n).astype(str),
+        missing=np.where(group == "few", 0.5, 0.0),
         groups={"group": group},
         rules={"over": (p > 0.2).astype(float), "chance": (random.random(n) < 0.1).astype(float)},
     )
@@ -68,6 +69,7 @@ def test_groups_share_the_places_of_all(judged: Judged, evidence: Evidence) -> N
     )
     tiny = flags[judged.groups["group"] == "tiny"] @ judged.weight[judged.groups["group"] == "tiny"]
     assert seen + tiny == pytest.approx(0.08 * judged.weight.sum())
+    assert (groups["few"].missing, groups["many"].missing) == (0.5, 0.0)
     assert groups["tiny"].n < FEWEST_SHOWN
     assert not groups["tiny"].figures
 

@@ -233,6 +233,7 @@ def _group(name: str, group: Group, top: float, _: Words) -> dict[str, Any]:
         return found
     figures = group.figures
     found |= {
+        "missing": _.number(100.0 * group.missing, 0) + "%",
         "rate": _.interval(figures["base_rate"], 1, percent=True),
         "oe": _.interval(figures["observed_expected"], 2),
         "auroc": _.interval(figures["auroc"], 3),

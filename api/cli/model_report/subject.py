@@ -48,6 +48,8 @@ def of_day_one(*, world: World, n: int, seed: int, base_rate: float) -> Subject:
                 np.float64
             )
     flags["any of these"] = np.max(list(flags.values()), axis=0)
+    given = np.array([[code in codes for code in CODES] for codes in BATTERIES])[cohort.battery]
+    lacking = (given & np.isnan(cohort.totals)).sum(axis=1) / given.sum(axis=1)
     yes_no = np.array(["no", "yes"])
     groups = {
         "sex": np.where(cohort.girl, "female", "male"),
@@ -62,7 +64,13 @@ def of_day_one(*, world: World, n: int, seed: int, base_rate: float) -> Subject:
         kind="day_one",
         version=model.version,
         judged=Judged(
-            cohort.y.astype(np.float64), p, np.ones(len(p)), cohort.school.astype(np.str_), groups, flags
+            cohort.y.astype(np.float64),
+            p,
+            np.ones(len(p)),
+            cohort.school.astype(np.str_),
+            lacking,
+            groups,
+            flags,
         ),
         facts={
             "world": world,
@@ -102,6 +110,7 @@ def of_fitted(
             rows.p,
             rows.weight,
             rows.clusters,
+            rows.missing,
             held,
             dict(_flags(table, rule, rows.rows) for rule in rules),
         ),
