@@ -17,6 +17,8 @@ from uuid import UUID
 
 import typer
 
+from api.cli.model import app as model_commands
+
 if TYPE_CHECKING:
     from screening.core.settings import Settings
 
@@ -44,6 +46,7 @@ for _name, _group in (
     ("facilities", facilities_commands),
     ("audit", audit_commands),
     ("outbox", outbox_commands),
+    ("model", model_commands),
 ):
     app.add_typer(_group, name=_name)
 
