@@ -322,7 +322,8 @@ class Judged:
     @property
     def scaled(self) -> Floats:
         """Weights that add up to the effective number of labels."""
-        return self.weight * (self.effective / self.weight.sum())
+        factor = self.effective / float(self.weight.sum())
+        return self.weight * factor
 
 
 def fit_two_numbers(judged: Judged, *, prior_sd: tuple[float, float] = PRIOR_SD) -> TwoNumbers:
