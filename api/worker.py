@@ -28,12 +28,16 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.webhook import WebhookGateway
-from referral.actions import clocks, departures, escalations
+from referral import watching
+from referral.actions import checks, clocks, departures, escalations
 from referral.handlers import HANDLERS
+from referral.queries.labels import counties_that_draw
 from screening.core import audit, idempotency, outbox
+from screening.core.actor import Actor
+from screening.core.calendar import china
 from screening.core.clock import Clock
 from screening.core.db import Database, Lane
-from screening.core.errors import DomainError
+from screening.core.errors import DomainError, PolicyViolation
 from screening.core.faults import fault
 from screening.core.outbox import OutboxMessage
 from screening.core.paper import Printer, find_fonts
@@ -125,12 +129,31 @@ def let_go(session: Session, now: datetime) -> None:
     departures.release_ended_posts(session, now=now)
 
 
+def draw_checks(session: Session, now: datetime) -> None:
+    """Each county that holds random checks draws once a week, on its first working hours (requirement of the model)."""
+    if not china().in_school_hours(now):
+        return
+    for county in counties_that_draw(session):
+        # A county in which nobody holds a post has nobody to hold a check either.
+        with suppress(PolicyViolation), session.begin_nested():
+            checks.draw(session, actor=Actor.system(), county=county, now=now)
+
+
+def watch_models(session: Session, now: datetime) -> None:
+    """Once a day: is a model still whole, in date, and right?"""
+    for county in counties_that_draw(session):
+        with suppress(PolicyViolation), session.begin_nested():
+            watching.look(session, actor=Actor.system(), county=county, now=now)
+
+
 SEALING = Timed("seal", SEAL_EVERY, seal_trail, Lane.BULK)
 LEFTOVERS = Timed("seal-leftovers", timedelta(days=1), seal_leftovers, Lane.BULK)
 FORGETTING = Timed("forget-answers", timedelta(hours=1), forget_answers, Lane.BULK)
 LADDER = Timed("ladder", TICK_EVERY, climb)
 CLOCKS = Timed("clocks", TICK_EVERY, move_on)
 POSTS = Timed("ended-posts", timedelta(minutes=10), let_go)
+CHECKS = Timed("checks", timedelta(hours=1), draw_checks, Lane.BULK)
+MODELS = Timed("models", timedelta(days=1), watch_models, Lane.BULK)
 
 
 def show_nowhere(session: Session, message: OutboxMessage) -> None:
@@ -402,7 +425,11 @@ def compose(settings: Settings, database: Database, clock: Clock, *, more: Seque
         base_url=settings.base_url,
     )
     return Worker(
-        database, clock, HANDLERS, tools, timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, POSTS, *more)
+        database,
+        clock,
+        HANDLERS,
+        tools,
+        timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, POSTS, CHECKS, MODELS, *more),
     )
 
 

@@ -504,6 +504,7 @@ class TaskKind(Term):
     WORRY_MATCH = "worry_match", "核对被担心的学生"
     TIER_SIGN = "tier_sign", "签字确认关注等级"
     TERM_CONTACT = "term_contact", "学期联系"
+    RANDOM_CHECK = "random_check", "随机核查面谈"
     CONFIRM_ALREADY_IN_CARE = "confirm_already_in_care", "核实在诊情况"
     # guardian
     GUARDIAN_HARM_QUESTION = "guardian_harm_question", "回答伤害来源问题"
@@ -563,6 +564,7 @@ class TaskKind(Term):
     BATCH_COMMIT = "batch_commit", "提交导入"
     REFUSED_ROWS = "refused_rows", "处理被退回的行"
     FILE_ALARM = "file_alarm", "文件异常"
+    MODEL_ALARM = "model_alarm", "模型需要核对"
     HISTORY_REVIEW = "history_review", "历史数据核查"
     UNKNOWN_CHILD_ALARM = "unknown_child_alarm", "名册外学生的警示"
     CHANNEL_MISSING = "channel_missing", "通知渠道缺失"

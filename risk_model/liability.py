@@ -50,7 +50,8 @@ class InstrumentRow:
 
     `also` names other forms that share the row; `highest` is the greatest total (the least is 0). `transform`
     "root" takes `sqrt(total + 1/4)` first, for counts of symptoms with a long right tail; `centre` and
-    `spread` then standardise. `rho` is the correlation with the liability.
+    `spread` then standardise. `rho` is the correlation with the liability. `informant`: whose answers the row was made
+    for; the same questions answered by somebody else are another instrument to the model.
     """
 
     code: str
@@ -60,6 +61,7 @@ class InstrumentRow:
     centre: float
     spread: float
     rho: float
+    informant: str = "self"
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -94,7 +96,7 @@ class SubsetWeights(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LiabilityModel:
-    """The numbers of one model, checked, with the weights of every subset solved in advance.
+    """The numbers of one model, checked; the weights of a set of sheets are solved when it is first seen.
 
     Raises ValueError if the numbers cannot be a model: a table that is not a positive definite
     correlation matrix, a code twice, a subset without residual variance.
@@ -104,7 +106,7 @@ class LiabilityModel:
     rows: tuple[InstrumentRow, ...]
     correlations: tuple[tuple[float, ...], ...]
     discordance: Discordance | None = None
-    subsets: tuple[SubsetWeights | None, ...] = field(init=False, repr=False, compare=False)
+    solved: dict[int, SubsetWeights] = field(init=False, repr=False, compare=False)
     row_of: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -117,16 +119,27 @@ class LiabilityModel:
             *self.discordance.adult_codes,
         }:
             raise ValueError("discordance names an instrument without a row")
-        rhos = np.array([row.rho for row in self.rows])
         object.__setattr__(self, "row_of", row_of)
-        # Indexed by the bit mask of observed rows, so that a prediction solves nothing.
-        object.__setattr__(
-            self, "subsets", (None, *(_solve(table, rhos, mask) for mask in range(1, 2 ** len(self.rows))))
-        )
+        # By the bit mask of observed rows: a school asks the same few sets of sheets again and again.
+        object.__setattr__(self, "solved", {})
+        # All together tell the most: where they leave something unexplained, every part of them does.
+        _solve(table, np.array([row.rho for row in self.rows]), 2 ** len(self.rows) - 1)
 
     def subset(self, codes: Sequence[str]) -> SubsetWeights | None:
         """The weights for these instruments; None if the model has a row for none of them."""
-        return self.subsets[sum({1 << self.row_of[code] for code in codes if code in self.row_of})]
+        return self.weights_of(sum({1 << self.row_of[code] for code in codes if code in self.row_of}))
+
+    def weights_of(self, mask: int) -> SubsetWeights | None:
+        """The weights of one set of observed rows, a bit for each; None for no row at all."""
+        if mask and mask not in self.solved:
+            rhos = np.array([row.rho for row in self.rows])
+            self.solved[mask] = _solve(np.array(self.correlations), rhos, mask)
+        return self.solved.get(mask)
+
+    def reads(self, code: str, informant: str) -> bool:
+        """Whether the model has a row for this instrument answered by this informant."""
+        place = self.row_of.get(code)
+        return place is not None and self.rows[place].informant == informant
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +195,7 @@ def predict(model: LiabilityModel, totals: Mapping[str, float], *, base_rate: fl
     low_threshold, threshold, high_threshold = _thresholds(base_rate)
     observed = _observed(model, totals)
     mask = sum(1 << index for index in observed)
-    solved = model.subsets[mask]
+    solved = model.weights_of(mask)
     if solved is None:
         return None
     reasons = []
@@ -209,22 +222,28 @@ def predict(model: LiabilityModel, totals: Mapping[str, float], *, base_rate: fl
     )
 
 
-def predict_batch(model: LiabilityModel, matrix: ArrayLike, *, base_rate: float) -> NDArray[np.float64]:
+def predict_batch(
+    model: LiabilityModel, matrix: ArrayLike, *, base_rate: float, codes: Sequence[str] | None = None
+) -> NDArray[np.float64]:
     """Probabilities of many children at once, equal to `predict` to rounding (1e-12).
 
-    `matrix` is children x `model.rows` (columns in that order), totals, NaN where a sheet is missing; children
-    with the same sheets are computed together. A child without any sheet gets NaN, not the base rate. Raises
-    ValueError for a wrong shape, a base rate outside its limits or a total outside its range.
+    `matrix` is children x `codes` (instruments of the model; all its rows in their order if none are named), totals,
+    NaN where a sheet is missing; children with the same sheets are computed together. A child without any sheet
+    gets NaN, not the base rate. Raises ValueError for a wrong shape, an instrument without a row, a base rate
+    outside its limits or a total outside its range.
     """
     _, threshold, _ = _thresholds(base_rate)
-    totals = np.asarray(matrix, dtype=np.float64)
-    if totals.ndim != 2 or totals.shape[1] != len(model.rows):
-        raise ValueError(f"expected children x {len(model.rows)} totals")
+    given = np.asarray(matrix, dtype=np.float64)
+    places = _places(model, codes)
+    if given.ndim != 2 or given.shape[1] != len(places):
+        raise ValueError(f"expected children x {len(places)} totals")
+    totals = np.full((len(given), len(model.rows)), np.nan)
+    totals[:, places] = given
     z = np.column_stack([_column_z(row, totals[:, index]) for index, row in enumerate(model.rows)])
     masks = (~np.isnan(totals)) @ (1 << np.arange(len(model.rows)))
     probabilities = np.full(len(totals), np.nan)
     for mask in np.unique(masks):
-        solved = model.subsets[mask]
+        solved = model.weights_of(int(mask))
         if solved is None:
             continue
         chosen = masks == mask
@@ -232,6 +251,17 @@ def predict_batch(model: LiabilityModel, matrix: ArrayLike, *, base_rate: float)
         standing = (threshold - score) / (solved.residual * _SQRT2)
         probabilities[chosen] = 0.5 * _erfc_of_array(standing).astype(np.float64)
     return probabilities
+
+
+def _places(model: LiabilityModel, codes: Sequence[str] | None) -> list[int]:
+    """The rows of named instruments, each once."""
+    if codes is None:
+        return list(range(len(model.rows)))
+    places = [model.row_of.get(code) for code in codes]
+    found = [place for place in places if place is not None]
+    if len(found) != len(codes) or len(set(found)) != len(codes):
+        raise ValueError("every column must be an instrument of the model, and none twice")
+    return found
 
 
 @lru_cache(maxsize=64)

@@ -164,6 +164,7 @@ def _row(row: dict[str, Any]) -> InstrumentRow:
         centre=_number(row["centre"]),
         spread=_number(row["spread"]),
         rho=_number(row["rho"]),
+        informant=_text(row["informant"]),
     )
 
 

@@ -92,6 +92,8 @@ class May(StrEnum):
     MANAGE_ACCOUNTS = "accounts.manage"
     READ_TRAIL = "trail.read"
     READ_GAPS = "gaps.read"
+    SET_MODEL = "models.set"
+    HOLD_CHECK = "checks.hold"
 
 
 _SCHOOL_READING = {May.READ_CHILDREN, May.READ_CAMPAIGNS, May.READ_CASES, May.READ_REFERRALS, May.READ_TASKS}
@@ -131,9 +133,12 @@ MAY: dict[Role, frozenset[May]] = {
         | {May.RAISE_WORRY, May.RECORD_CONSENT, May.RECEIVE_HANDOVER, May.READ_GAPS, May.MATCH_WORRY}
         # Of the county's own cases, which are kept from the school, nobody else could sign the second signature.
         | {May.SIGN_TIER, May.STAND_DOWN}
+        # They assess children drawn by lot, and are the clinical one of the two who decide about the model.
+        | {May.SET_MODEL, May.HOLD_CHECK}
     ),
     Role.EDU_OFFICER: frozenset(
         {May.READ_TASKS, May.SET_DISTRICT, May.READ_GAPS, May.READ_OVERDUE, May.SET_FACILITY_CODE}
+        | {May.SET_MODEL}
     ),
     Role.CITY_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS, May.READ_OVERDUE}),
     Role.HEALTH_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS, May.READ_SILENT}),

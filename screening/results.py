@@ -20,17 +20,18 @@ from risk_model import (
     Level,
     LevelDecision,
     LevelRules,
-    LiabilityModel,
     Prediction,
     SheetFinding,
     assign_level,
-    predict,
 )
+from risk_model.served import ServedModel, estimate
 from screening.models.administration import Administration, SheetValidity
 from screening.models.result import ResultStatus, ScreenResult
 
 # Two forms of one questionnaire share a row of the model (decision 37): the newer one speaks.
-SAME_ROW = {"phq9": "phq", "phq_a": "phq"}
+SAME_ROW = {"phq9": "phq", "phq_a": "phq", "cesd": "cesd", "cesdc": "cesd"}
+# Stands where no numbers could be trusted and the rules decided alone.
+NO_MODEL = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +100,21 @@ def compute(
     earlier: Sequence[SheetOnFile],
     *,
     instrument: Instrument,
-    model: LiabilityModel,
+    model: ServedModel | None,
     base_rate: float,
     rules: LevelRules,
     history: bool,
     now: datetime,
+    county: str = "",
 ) -> ScreenResult:
-    """The result of one sheet together with those before it. Not yet in a session."""
+    """The result of one sheet together with those before it. Not yet in a session.
+
+    Without a model there is no probability, and the rules decide alone.
+    """
     present = on_file(administration, scores)
     scored = present.finding.scored
     sheets = newest_per_row([*earlier, present]) if scored else [present]
-    prediction = _predict(model, sheets, base_rate) if scored else None
+    prediction = _predict(model, sheets, base_rate, county) if scored else None
     # Paper of an earlier day, keyed after a newer sheet: what it says itself counts all the same.
     counted = sheets if present in sheets else [*sheets, present]
     decision = assign_level([sheet.finding for sheet in counted], prediction, rules)
@@ -120,21 +125,33 @@ def level_at(
     result: ScreenResult,
     used: Sequence[ScreenResult],
     *,
-    model: LiabilityModel,
+    model: ServedModel | None,
     base_rate: float,
     rules: LevelRules,
+    county: str = "",
 ) -> Level | None:
     """The level that a stored result would have at another base rate. ``used``: the results of its sheets."""
     sheets = [earlier_sheet(each, each.administration) for each in used]
     own = replace(earlier_sheet(result, result.administration).finding, grade=result.grade)
     others = [s.finding for s in sheets if s.administration_id != str(result.administration_id)]
     findings = [*others, own]
-    return assign_level(findings, _predict(model, sheets, base_rate), rules).level
+    return assign_level(findings, _predict(model, sheets, base_rate, county), rules).level
 
 
-def _predict(model: LiabilityModel, sheets: Sequence[SheetOnFile], base_rate: float) -> Prediction | None:
-    totals = {s.finding.instrument: s.total for s in sheets if s.total is not None and s.finding.counts}
-    return predict(model, totals, base_rate=base_rate)
+def _predict(
+    model: ServedModel | None, sheets: Sequence[SheetOnFile], base_rate: float, county: str
+) -> Prediction | None:
+    if model is None:
+        return None
+    totals = {
+        s.finding.instrument: s.total
+        for s in sheets
+        # A parent's sheet of a child's questionnaire is not the instrument the row was made for.
+        if s.total is not None
+        and s.finding.counts
+        and model.base.reads(s.finding.instrument, s.finding.informant)
+    }
+    return estimate(model, totals, base_rate=base_rate, county=county)
 
 
 def _row(
@@ -145,10 +162,13 @@ def _row(
     decision: LevelDecision,
     scored: bool,
     base_rate: float,
-    model: LiabilityModel,
+    model: ServedModel | None,
     history: bool,
     now: datetime,
 ) -> ScreenResult:
+    version = model.version if model else NO_MODEL
+    # A model that has learnt its own base rate is not asked at another one.
+    base_rate = prediction.base_rate if prediction else base_rate
     stored_scores = {name: _score(value) for name, value in scores.values.items()}
     ids = [sheet.administration_id for sheet in sheets]
     return ScreenResult(
@@ -171,10 +191,10 @@ def _row(
         r2=prediction.r2 if prediction else None,
         reasons=_reasons(prediction),
         base_rate=base_rate,
-        model_version=model.version,
+        model_version=version,
         sheets=ids,
         history=history,
-        input_hash=_input_hash(administration, stored_scores, ids, base_rate, model.version),
+        input_hash=_input_hash(administration, stored_scores, ids, base_rate, version),
         computed_at=now,
     )
 

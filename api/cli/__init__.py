@@ -17,6 +17,8 @@ from uuid import UUID
 
 import typer
 
+from api.cli.model import app as model_commands
+
 if TYPE_CHECKING:
     from screening.core.settings import Settings
 
@@ -48,6 +50,7 @@ for _name, _group in (
     ("audit", audit_commands),
     ("outbox", outbox_commands),
     ("instruments", instruments_commands),
+    ("model", model_commands),
 ):
     app.add_typer(_group, name=_name)
 

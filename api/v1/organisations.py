@@ -20,7 +20,7 @@ from api.v1.schemas.organisations import (
 from api.versions import IfMatchDep, Seen, show_version
 from referral.actions import channels
 from screening.access import May
-from screening.core.clock import Clock
+from screening.core.clock import Clock, local_day
 from screening.models.organisation import DistrictSetting, Organisation
 from screening.queries import districts
 from screening.queries.campaigns import district_setting, newest_setting
@@ -47,10 +47,12 @@ def show_district(
 
 
 @router.post("/district/preview", dependencies=[needs(May.SET_DISTRICT)])
-def preview(body: PreviewIn, session: SessionDep, actor: ActorDep) -> PreviewOut:
+def preview(body: PreviewIn, session: SessionDep, actor: ActorDep, clock: ClockDep) -> PreviewOut:
     """How many children would change level at another base rate (decision 19). Nothing is saved."""
     district = districts.district_to_set(session, actor=actor)
-    changes = districts.count_level_changes(session, actor=actor, district=district, base_rate=body.base_rate)
+    changes = districts.count_level_changes(
+        session, actor=actor, district=district, base_rate=body.base_rate, today=local_day(clock.now())
+    )
     return PreviewOut.of(body.base_rate, changes)
 
 

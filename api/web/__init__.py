@@ -9,7 +9,9 @@ from api.web.routes import (
     accounts,
     administrations,
     campaigns,
+    capacity,
     cases,
+    checks,
     crises,
     district,
     duty,
@@ -18,6 +20,7 @@ from api.web.routes import (
     hotline,
     hotline_steps,
     imports,
+    models,
     places,
     plans,
     referrals,
@@ -52,6 +55,9 @@ def routers() -> list[APIRouter]:
         district.router,
         facility_codes.router,
         settings.router,
+        models.router,
+        checks.router,
+        capacity.router,
     ]
     return [
         session.way_in,

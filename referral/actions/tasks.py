@@ -116,6 +116,7 @@ BY_EVENT = frozenset(
         TaskKind.HANDOVER_RESULT,
         TaskKind.WORRY_NOW,
         TaskKind.WORRY_MATCH,
+        TaskKind.RANDOM_CHECK,
     }
 )
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from instruments import AnswerSheet, Instrument, Scores, Sex, SheetConditions, score_many
-from risk_model import LevelRules, day_one
+from risk_model import LevelRules
 from screening import access, policies, results
 from screening.core import ahead, audit, rows
 from screening.core.actor import Actor
@@ -26,6 +26,7 @@ from screening.models.consent import ConsentStatus, Purpose
 from screening.models.import_batch import CriticalSighting
 from screening.models.result import ScreenResult
 from screening.queries.campaigns import consent_statuses
+from screening.queries.models import Serving, model_of, serving
 from screening.results import SheetOnFile
 
 
@@ -224,6 +225,8 @@ def _store(
     now: datetime,
 ) -> Recorded:
     keyring: Keyring = session.info["keyring"]
+    today = local_day(now)
+    there = _serving(session, sheet.entry, today)
     administration.answers_sealed = keyring.seal(administration.answers_place, sheet.sheet.packed())
     administration.validity = results.validity_of(scores)
     result = results.compute(
@@ -231,11 +234,12 @@ def _store(
         scores,
         known.earlier[sheet.entry.child_id, administration.campaign_id] if administration.campaign_id else (),
         instrument=sheet.instrument,
-        model=day_one(),
+        model=there.model,
         base_rate=_base_rate(sheet.entry),
-        rules=LevelRules(),
-        history=policies.is_history(sheet.administered_on, local_day(now)),
+        rules=there.rules,
+        history=policies.is_history(sheet.administered_on, today),
         now=now,
+        county=there.county,
     )
     rows.add_plain(session, administration)
     rows.add_plain(session, result)
@@ -252,6 +256,13 @@ def _store(
     )
     known.add(administration, result)
     return Recorded(sheet, administration, result, scores, sighted=sighted)
+
+
+def _serving(session: Session, occasion: Occasion, today: date) -> Serving:
+    """A talk asks about safety, which no model reads: it does not ask which one serves."""
+    if isinstance(occasion, RescreenTask):
+        return Serving(model_of(None, today)[0], LevelRules(), "")
+    return serving(session, organisation_id=occasion.campaign.organisation_id, today=today)
 
 
 def _base_rate(occasion: Occasion) -> float:

@@ -121,6 +121,12 @@ class AuditEvent(StrEnum):
     REPLY_SETTLE = "reply.settle"
     REPLY_TYPE = "reply.type"
     FACILITY_CODE_SET = "facility_code.set"
+    MODEL_MADE = "model.made"
+    MODEL_SET = "model.set"
+    CHECK_DRAW = "check.draw"
+    CHECK_RECORD = "check.record"
+    CHECK_LIST = "check.list"
+    CONCERN_RECORD = "concern.record"
 
 
 class AuditRow(Base):

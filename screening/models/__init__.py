@@ -7,6 +7,7 @@ from screening.models import (
     child,
     consent,
     import_batch,
+    model,
     organisation,
     result,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "child",
     "consent",
     "import_batch",
+    "model",
     "organisation",
     "result",
 ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from risk_model import Level, LevelRules, day_one
+from risk_model import Level, LevelRules
+from risk_model.served import ServedModel
 from screening import policies, results
 from screening.access import May, check_may_at, organisations_visible_to, places
 from screening.core.actor import Actor
@@ -19,6 +21,7 @@ from screening.models.campaign import Campaign, CampaignStatus
 from screening.models.organisation import Organisation, OrganisationKind
 from screening.models.result import ScreenResult
 from screening.queries.campaigns import district_of
+from screening.queries.models import in_force, model_of, rules_of
 
 # Results of a campaign that is over are not asked again.
 _OVER = (CampaignStatus.ARCHIVED, CampaignStatus.CANCELLED)
@@ -50,11 +53,14 @@ def get_district(session: Session, *, actor: Actor, organisation_id: UUID | None
 
 def district_to_set(session: Session, *, actor: Actor) -> Organisation:
     """The county in which the actor may set base rate and release. Raises :class:`NotFound`."""
+    return county_for(session, actor=actor, what=May.SET_DISTRICT)
+
+
+def county_for(session: Session, *, actor: Actor, what: May) -> Organisation:
+    """The county in which a role of the actor includes ``what``. Raises :class:`NotFound`."""
     found = session.scalars(
         organisations_visible_to(actor)
-        .where(
-            Organisation.id.in_(places(actor, May.SET_DISTRICT)), Organisation.kind == OrganisationKind.COUNTY
-        )
+        .where(Organisation.id.in_(places(actor, what)), Organisation.kind == OrganisationKind.COUNTY)
         .order_by(Organisation.path)
         .limit(1)
     ).one_or_none()
@@ -73,7 +79,7 @@ class LevelChanges:
 
 
 def count_level_changes(
-    session: Session, *, actor: Actor, district: Organisation, base_rate: float
+    session: Session, *, actor: Actor, district: Organisation, base_rate: float, today: date
 ) -> LevelChanges:
     """What another base rate would change (decision 19). Counts over a district; shows nobody."""
     check_may_at(actor, May.SET_DISTRICT, district.id)
@@ -93,10 +99,13 @@ def count_level_changes(
         .options(joinedload(ScreenResult.administration))
         .order_by(ScreenResult.computed_at, ScreenResult.id)
     ).all()
-    return _changes(rows, base_rate)
+    model, _ = model_of(in_force(session, district.id), today)
+    return _changes(rows, base_rate, model, rules_of(session, district.id), str(district.id))
 
 
-def _changes(rows: Iterable[ScreenResult], base_rate: float) -> LevelChanges:
+def _changes(
+    rows: Iterable[ScreenResult], base_rate: float, model: ServedModel | None, rules: LevelRules, county: str
+) -> LevelChanges:
     by_sheet = {str(row.administration_id): row for row in rows}
     # The newest result of a child in a campaign speaks for all of its sheets.
     newest = {
@@ -106,7 +115,7 @@ def _changes(rows: Iterable[ScreenResult], base_rate: float) -> LevelChanges:
     higher = lower = 0
     for row in newest.values():
         used = [by_sheet[sheet] for sheet in row.sheets if sheet in by_sheet]
-        level = results.level_at(row, used, model=day_one(), base_rate=base_rate, rules=LevelRules())
+        level = results.level_at(row, used, model=model, base_rate=base_rate, rules=rules, county=county)
         if level is not None and row.level is not None:
             higher += order.index(level) > order.index(row.level)
             lower += order.index(level) < order.index(row.level)

@@ -15,6 +15,7 @@ from referral.models.case import Assessment, Case
 from referral.models.crisis import CrisisEpisode
 from referral.models.followup import FollowUp, FollowUpStatusChange
 from referral.models.form_draft import FormDraft
+from referral.models.labels import Concern
 from referral.models.referral import Referral
 from referral.models.task import Task
 from referral.terms import ActionStatus, FollowUpStatus, PlanStatus, ReferralStatus, TaskKind
@@ -271,7 +272,9 @@ def test_somebody_elses_task_is_not_found(at, county, pupil):
 
 
 def test_the_case_says_who_why_what_is_planned_and_what_is_waited_for(at, county, pupil):
-    seen = words(at("counsellor").open(address(county, pupil)).text)
+    browser, where = at("counsellor"), address(county, pupil)
+    browser.send(f"{where}/concern", seen=where, look="yes")
+    seen = words(browser.open(where).text)
     for part in (
         pupil.name,
         "九年级3班",
@@ -289,15 +292,27 @@ def test_the_case_says_who_why_what_is_planned_and_what_is_waited_for(at, county
         "白石县人民医院",
         "转介单正在生成",
         "监护人尚未同意",
-        "先写您自己的印象",
         "筛查会漏掉一部分孩子；有担心，随时提出",
     ):
         assert part in seen, part
 
 
-def test_scores_are_folded_until_somebody_has_written_down_the_talk(at, county, pupil):
+def test_scores_are_shown_after_a_person_has_said_how_worried_they_are(at, county, pupil):
+    """The first word stays, and it is there when the talk is written down. Who looks first has said nothing."""
     browser, where = at("counsellor"), address(county, pupil)
-    assert '<details class="scores">' in browser.open(where).text
+    before = words(browser.open(where).text)
+    assert "看得分之前" in before
+    assert "作答相近" not in before
+    assert "PHQ-9" not in before
+    assert browser.send(f"{where}/concern", seen=where, concern="2").status_code == 303
+    after = browser.open(where).text
+    assert '<details class="scores" open>' in after
+    assert "作答相近" in words(after)
+    assert 'name="concern" value="2" checked' in after
+    browser.send(f"{where}/concern", seen=where, concern="0")
+    with county.database.look() as session:
+        [said] = session.scalars(select(Concern)).all()
+        assert said.value == 2
     conclude(at, county, pupil)
     assert '<details class="scores" open>' in browser.open(where).text
 

@@ -104,6 +104,7 @@ WITHOUT_AN_ACTOR: dict[str, str] = {
     "referral/queries/today.py:_cases": "the cases behind a person's own lines; a list shows their numbers",
     "referral/queries/today.py:rung_about": "tasks behind notices addressed to the person, by account; no child",
     "referral/queries/today.py:list_notices": "what is addressed to the person, by account",
+    "referral/queries/labels.py:was_told": "was an alarm about a county's model ever opened? Names no child",
     "screening/queries/changes.py:changes_of": "who changed the very things the asker has been shown; names no child",
     "referral/queries/today.py:see_notice": "what is addressed to the person, by account",
 }

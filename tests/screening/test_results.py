@@ -9,6 +9,7 @@ import pytest
 
 from instruments import AnswerSheet, SheetConditions, catalogue, score
 from risk_model import Level, LevelRules, day_one, predict
+from risk_model.served import served
 from screening import results
 from screening.models.administration import Administration, Mode, SheetValidity
 from screening.models.result import ResultStatus, ScreenResult
@@ -74,7 +75,7 @@ class Desk:
             scores,
             self.earlier,
             instrument=instrument,
-            model=day_one(),
+            model=served(day_one()),
             base_rate=base_rate,
             rules=LevelRules(),
             history=False,

@@ -17,6 +17,7 @@ from screening.core import grades
 from screening.models.administration import Mode, SheetValidity
 from screening.models.child import CategoryFact, Child, Sex
 from screening.models.consent import Consent, ConsentStatus, Purpose
+from screening.models.model import LOCAL
 from screening.models.result import ResultStatus, ScreenResult
 
 Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[!-~]+$")]
@@ -197,7 +198,7 @@ class ScoreOut(Answer):
 
 
 class RangeOut(Answer):
-    """A probability as a range that holds the doubt about the base rate; not yet calibrated here (decision 22)."""
+    """A probability as a range that holds the doubt about the base rate; once calibrated here, about what was learnt."""
 
     low: float
     high: float
@@ -269,5 +270,9 @@ def _range(result: ScreenResult) -> RangeOut | None:
     if result.low is None or result.high is None:
         return None
     return RangeOut(
-        low=result.low, high=result.high, base_rate=result.base_rate, model_version=result.model_version
+        low=result.low,
+        high=result.high,
+        calibrated_here=result.model_version.startswith(LOCAL),
+        base_rate=result.base_rate,
+        model_version=result.model_version,
     )

@@ -23,7 +23,10 @@ def pages(actor: Actor | None, locale: str) -> list[Page]:
         return []
     known = (
         (May.HANDLE_CRISIS, "/crises", translate(locale, "Crises")),
+        (May.READ_SCORES, "/capacity", translate(locale, "Talks this week")),
+        (May.HOLD_CHECK, "/checks", translate(locale, "Checks by lot")),
         (May.SET_DISTRICT, "/district", translate(locale, "District settings")),
+        (May.SET_MODEL, "/models", translate(locale, "Model")),
         (May.READ_OVERDUE, "/overdue", translate(locale, "Overdue")),
         (May.READ_SILENT, "/silent", translate(locale, "Unanswered referrals")),
         (May.SET_FACILITY, "/facility", translate(locale, "Open places")),

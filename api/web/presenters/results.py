@@ -11,11 +11,16 @@ from typing import Any
 
 from api.web.presenters import words
 from instruments import Grade, catalogue, worst_grade
-from risk_model import Level, worst_level
+from risk_model import ArtefactError, Level, LiabilityModel, day_one, worst_level
 from screening.core.i18n import translate
 from screening.models.administration import SheetValidity
+from screening.models.model import LOCAL
 from screening.models.result import ResultStatus, ScreenResult
 from screening.queries.results import newest_results
+
+# What a school can ask for next, and the least gain that is worth asking for.
+COULD_BE_ASKED = ("sdq_p", "sdq_t", "sdq_s", "phq9", "gad7")
+WORTH_ASKING = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,9 @@ class Reading:
     critical: str
     none_seen: bool
     chance: str
+    local: bool
     reach: str
+    change: str
     reasons: tuple[str, ...]
     missing: tuple[str, ...]
     sheets: tuple[Sheet, ...]
@@ -61,8 +68,10 @@ def read(results: Sequence[ScreenResult], worst: Level | None, locale: str) -> R
         safety=_safety(newest, locale),
         critical=_critical(grade, locale),
         none_seen=level is Level.NONE,
-        chance=chance(leading.low, leading.high, locale) if leading else "",
+        chance=_chance(leading, locale) if leading else "",
+        local=leading is not None and is_local(leading.model_version),
         reach=_reach(leading.r2, locale) if leading else "",
+        change=_change(leading, locale) if leading else "",
         reasons=tuple(_reasons(leading, locale)) if leading else (),
         missing=tuple(_missing(newest, locale)),
         sheets=tuple(_sheet(result, locale) for result in newest),
@@ -78,16 +87,42 @@ def _leading(results: Sequence[ScreenResult]) -> ScreenResult | None:
     )
 
 
+def is_local(version: str) -> bool:
+    """Whether an estimate was calibrated on findings of this county."""
+    return version.startswith(LOCAL)
+
+
+def _chance(result: ScreenResult, locale: str) -> str:
+    """One number where it was calibrated here, with its range; else the range alone (decision 22)."""
+    if not is_local(result.model_version) or result.probability is None:
+        return chance(result.low, result.high, locale)
+    number = min(99, max(1, round(result.probability * 100)))
+    first, last = _bounds(result.low or 0.0, result.high or 0.0)
+    return translate(
+        locale,
+        "Of 100 pupils with answers like these about {number} turn out to need help beyond the school ({first} to {last}).",
+        number=number,
+        first=min(first, number),
+        last=max(last, number),
+    )
+
+
+def _bounds(low: float, high: float) -> tuple[int, int]:
+    """Never below 1 nor above 99 of 100: nothing here is certain."""
+    first, last = max(1, floor(low * 100)), min(99, ceil(high * 100))
+    return first, max(first, last)
+
+
 def chance(low: float | None, high: float | None, locale: str) -> str:
     """The probability as a range of pupils. Never below 1 nor above 99 of 100: nothing here is certain."""
     if low is None or high is None:
         return ""
-    first, last = max(1, floor(low * 100)), min(99, ceil(high * 100))
+    first, last = _bounds(low, high)
     return translate(
         locale,
         "Of about 100 pupils with answers like these, {first} to {last} turn out to need help beyond the school.",
         first=first,
-        last=max(first, last),
+        last=last,
     )
 
 
@@ -102,6 +137,33 @@ def _reach(r2: float | None, locale: str) -> str:
     return translate(
         locale, "These sheets show a larger part of how a child is, never all: the talk decides."
     )
+
+
+def _change(result: ScreenResult, locale: str) -> str:
+    """Which further sheet would tell most beside those that are there. Where a child lives or with whom never does."""
+    try:
+        model = day_one()
+    except ArtefactError:
+        return ""
+    there = [str(each["instrument"]) for each in result.reasons]
+    now = model.subset(there)
+    asked = [code for code in COULD_BE_ASKED if code in catalogue().codes and not _asked(model, code, there)]
+    gains = [(found.r2, code) for code in asked if (found := model.subset([*there, code])) is not None]
+    if now is None or not gains or max(gains)[0] - now.r2 < WORTH_ASKING:
+        return translate(locale, "What would change it: sheets answered anew, and what the talk finds.")
+    best, code = max(gains)
+    return translate(
+        locale,
+        "What would change it most: {sheet} as well; the sheets would then show {after} of 100 parts instead of {before}.",
+        sheet=_name(code),
+        after=round(best * 100),
+        before=round(now.r2 * 100),
+    )
+
+
+def _asked(model: LiabilityModel, code: str, there: Sequence[str]) -> bool:
+    """Whether the row of this questionnaire has been read already, in this form or another."""
+    return model.row_of.get(code) in {model.row_of.get(each) for each in there}
 
 
 def _safety(results: Sequence[ScreenResult], locale: str) -> str:

@@ -53,6 +53,7 @@ SEE = TO_SEE | {
     TaskKind.CALL_FOLLOW_UP,
     TaskKind.CALL_DEBRIEF,
     TaskKind.HANDOVER_RESULT,
+    TaskKind.RANDOM_CHECK,
 }
 FILES = frozenset(
     {
@@ -65,6 +66,7 @@ FILES = frozenset(
         TaskKind.DUTY_MISSING,
         TaskKind.CALENDAR_MISSING,
         TaskKind.SERVICE_GAP,
+        TaskKind.MODEL_ALARM,
     }
 )
 AT_FACILITY = frozenset(
@@ -232,6 +234,8 @@ def _file_or_sheet(task: Task, actor: Actor) -> str | None:
     at_hotline = _of_a_call(task, actor)
     if at_hotline is not None:
         return at_hotline
+    if task.kind is TaskKind.RANDOM_CHECK and may(actor, May.HOLD_CHECK):
+        return "/checks"
     if task.kind in OF_A_WORRY and may(actor, May.MATCH_WORRY):
         return f"/worries/{task.subject_id}"
     if task.kind in OF_A_FILE and may(actor, May.IMPORT):

@@ -142,6 +142,7 @@ _FROM_REFERRAL = frozenset(
         TaskKind.GLYPH_MISSING,
     }
 )
+_FROM_MODEL = frozenset({TaskKind.MODEL_ALARM, TaskKind.RANDOM_CHECK})
 _FROM_WORRY = frozenset({TaskKind.WORRY_NOW, TaskKind.WORRY_MATCH})
 _FROM_FILE = frozenset(
     {
@@ -179,6 +180,7 @@ def why(kind: TaskKind, locale: str) -> str:
         (_FROM_CALL, translate(locale, "a call to the 12355 line")),
         (_FROM_WORRY, translate(locale, "somebody is worried; it is not yet clear about whom")),
         (_FROM_FILE, translate(locale, "an imported file")),
+        (_FROM_MODEL, translate(locale, "so that the estimates stay right")),
     )
     default = translate(locale, "a rule of the district asks for it")
     return next((text for kinds, text in said if kind in kinds), default)

@@ -18,7 +18,7 @@ from api.web.presenters import case as present
 from api.web.presenters import contact as of_contact
 from api.web.presenters import dates, interview, plan, referral, replies, results, words
 from api.web.presenters import worries as of_worries
-from referral.actions import cases, contacts, followups, form_drafts
+from referral.actions import cases, checks, contacts, followups, form_drafts
 from referral.actions.reroutes import REROUTABLE
 from referral.disclosure import LIMITS, SafetySign
 from referral.models.case import Case
@@ -124,6 +124,8 @@ def page(
     reading = results.read(found, case.worst_level, locale)
     referral_view = _referral(file, actor, names, now, locale)
     consent = current_consent(session, child_id=child.id, purpose=Purpose.SHARE_FACILITY)
+    impression = checks.concern_of(session, actor=actor, case=case)
+    buttons = _buttons(file, actor)
     return render(
         request,
         "cases/case.html",
@@ -167,7 +169,10 @@ def page(
         drafts={form_drafts.TALK: talk_draft, form_drafts.FOLLOW_UP: contact_draft},
         tasks=present.tasks(file, actor, names, now, locale),
         countdown=present.countdown(file.tasks, now, locale),
-        buttons=_buttons(file, actor),
+        buttons=buttons,
+        impression=impression,
+        # A first impression is a person's own only while the scores have not been seen.
+        asks_impression=reads_scores and buttons.assess and not file.assessments and impression is None,
         form=talk_form,
         refused=refused,
         now_input=dates.for_input(now),

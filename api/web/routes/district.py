@@ -127,7 +127,9 @@ def preview(
     rate, release = _rate(form), form.choice("release", ReleaseMode, needed=True)
     if rate is None or release is None:
         return _page(request, session, actor, district, clock.now(), form=form)
-    changes = count_level_changes(session, actor=actor, district=district, base_rate=rate)
+    changes = count_level_changes(
+        session, actor=actor, district=district, base_rate=rate, today=local_day(clock.now())
+    )
     return _page(request, session, actor, district, clock.now(), form=form, preview=(rate, changes))
 
 

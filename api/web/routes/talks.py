@@ -17,7 +17,7 @@ from api.web.presenters import interview
 from api.web.presenters.referral import BEFORE
 from api.web.routes.cases import check_seen, page
 from api.web.routes.plans import unticked
-from referral.actions import assessments, form_drafts, referrals
+from referral.actions import assessments, checks, form_drafts, referrals
 from referral.actions.assessments import AssessmentIn
 from referral.disclosure import LIMITS, SafetySign, Severity, check_text
 from referral.models.case import Case
@@ -68,6 +68,21 @@ def conclude(
         case = get_case(session, actor=actor, case_id=case_id, now=now)
         return page(request, session, actor, case, now, form=form, refused=refused)
     form_drafts.drop(session, actor=actor, case=case, form=form_drafts.TALK)
+    return go(f"/cases/{case.id}")
+
+
+@router.post("/{case_id}/concern", dependencies=[needs(May.ASSESS)])
+def note_concern(
+    case_id: UUID,
+    form: FormDep,
+    session: SessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
+) -> Response:
+    """A person's own impression, then the scores. Whoever looks first says so."""
+    case = get_case(session, actor=actor, case_id=case_id, now=clock.now())
+    value = None if form.has("look") else form.number("concern", 0, 3)
+    checks.note_concern(session, actor=actor, case=case, value=value, now=clock.now())
     return go(f"/cases/{case.id}")
 
 
