@@ -55,6 +55,7 @@ from referral.terms import (
     ReleaseMode,
     RiskNow,
     StepResult,
+    TaskKind,
     Tier,
 )
 from screening.core.audit import AuditRow
@@ -880,7 +881,12 @@ class Loop(RuleBasedStateMachine):
     @rule(index=KID, who=st.sampled_from(("lead", "counsellor")))
     def stand_down(self, index: int, who: str) -> None:
         file, crisis = self.a_crisis(index)
-        possible = may_stand_down(crisis, who)
+        with self.database.look() as session:
+            report = select(Task.id).where(
+                Task.case_id == file.id, Task.kind == TaskKind.MANDATORY_REPORT, Task.done_at.is_(None)
+            )
+            owed = session.scalars(report).first() is not None
+        possible = may_stand_down(crisis, who) and not owed
         self.attempt(
             possible,
             lambda session: crises.stand_down(
