@@ -10,9 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from api.cli import score_file
 from api.cli.score import Wish, explain, score, score_csv, score_path
 from api.cli.score_columns import headings
-from api.cli import score_file
 from api.cli.score_file import AnswersRefused
 from instruments import AnswerSheet, catalogue
 from instruments import score as score_one
