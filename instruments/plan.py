@@ -24,6 +24,7 @@ from instruments.definition import (
     Number,
     Per,
     PersonCondition,
+    ScoreCondition,
     ScoreDefinition,
     ScoreKind,
 )
@@ -81,6 +82,8 @@ class ScorePlan:
     """The values of a rule; empty for a number."""
     leaves: tuple[str, ...]
     """The items it rests on, through other scores too."""
+    rests_on: tuple[str, ...]
+    """The scores a rule looks at."""
     plain: bool
     """A step is a point."""
 
@@ -308,6 +311,9 @@ def _score_plan(instrument: Instrument, score: ScoreDefinition, leaves: tuple[st
         younger=YoungerPlan(younger.below, others, band_starts(score, others)) if younger else None,
         outcomes=score.outcomes,
         leaves=leaves,
+        rests_on=tuple(
+            {c.score: None for case in score.cases for c in case.conditions if isinstance(c, ScoreCondition)}
+        ),
         plain=score.steps == 1,
     )
 
