@@ -17,6 +17,7 @@ from referral.models.case import Case, CaseStatusChange
 from referral.models.crisis import CrisisEpisode, CrisisStepRecord
 from referral.models.followup import FollowUp, FollowUpStatusChange
 from referral.models.hotline import HandoverRecord, HotlineCall, HotlineStatusChange
+from referral.models.labels import RandomCheck
 from referral.models.plan import PlanStatusChange, PlanVersion
 from referral.models.referral import Referral, ReferralStatusChange, ReturnNote
 from referral.models.task import Task, TaskRing
@@ -167,7 +168,7 @@ def referrals_ended_wrongly(session: Session, now: datetime) -> list[Finding]:
 
 def grants_without_a_reason(session: Session, now: datetime) -> list[Finding]:
     """11. A live grant hangs on a referral that is under way, an open case, a crisis that lasts, or a hotline's
-    handover whose case is open (requirement AZ7)."""
+    handover whose case is open, or a check by lot that nobody has held (requirement AZ7)."""
     referral = exists().where(
         Referral.id == AccessGrant.reason_id,
         Referral.sent_at.is_not(None),
@@ -181,7 +182,10 @@ def grants_without_a_reason(session: Session, now: datetime) -> list[Finding]:
         Case.id == HandoverRecord.case_id,
         Case.closed_at.is_(None),
     )
-    live = select(AccessGrant.id).where(AccessGrant.ended_at.is_(None), ~referral, ~case, ~episode, ~handed)
+    drawn = exists().where(RandomCheck.id == AccessGrant.reason_id, RandomCheck.finding.is_(None))
+    live = select(AccessGrant.id).where(
+        AccessGrant.ended_at.is_(None), ~referral, ~case, ~episode, ~handed, ~drawn
+    )
     return finding(session, 11, NO_REASON, live)
 
 
