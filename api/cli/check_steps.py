@@ -18,6 +18,7 @@ from referral.models.case import Case, CaseStatusChange
 from referral.models.crisis import CrisisEpisode, CrisisStepRecord
 from referral.models.followup import FollowUp, FollowUpStatusChange
 from referral.models.hotline import HandoverRecord, HotlineCall, HotlineStatusChange
+from referral.models.labels import RandomCheck
 from referral.models.plan import PlanStatusChange, PlanVersion
 from referral.models.referral import Referral, ReferralStatusChange, ReturnNote
 from referral.models.task import Task, TaskRing
@@ -173,7 +174,7 @@ def referrals_ended_wrongly() -> Broken:
 @promise(11)
 def grants_without_a_reason() -> Broken:
     """11. A live grant hangs on a referral that is under way, an open case, a crisis that lasts, or a hotline's
-    handover whose case is open (requirement AZ7)."""
+    handover whose case is open, or a check by lot that nobody has held (requirement AZ7)."""
     referral = exists().where(
         Referral.id == AccessGrant.reason_id,
         Referral.sent_at.is_not(None),
@@ -187,7 +188,10 @@ def grants_without_a_reason() -> Broken:
         Case.id == HandoverRecord.case_id,
         Case.closed_at.is_(None),
     )
-    live = select(AccessGrant.id).where(AccessGrant.ended_at.is_(None), ~referral, ~case, ~episode, ~handed)
+    drawn = exists().where(RandomCheck.id == AccessGrant.reason_id, RandomCheck.finding.is_(None))
+    live = select(AccessGrant.id).where(
+        AccessGrant.ended_at.is_(None), ~referral, ~case, ~episode, ~handed, ~drawn
+    )
     yield NO_REASON, live
 
 

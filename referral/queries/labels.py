@@ -345,6 +345,19 @@ def counties_that_draw(session: Session) -> Sequence[Organisation]:
     ).all()
 
 
+def open_alarms(session: Session, *, organisation: Organisation) -> Sequence[Task]:
+    """Lines about the model of a county that was found through a scope; they name no child."""
+    return session.scalars(
+        select(Task)
+        .where(
+            Task.kind == TaskKind.MODEL_ALARM,
+            Task.organisation_id == organisation.id,
+            Task.done_at.is_(None),
+        )
+        .order_by(Task.opened_at)
+    ).all()
+
+
 def was_told(session: Session, *, kind: TaskKind, subject_id: UUID) -> bool:
     """Whether a line of this kind about this thing was ever opened: an alarm that was settled is not opened again."""
     return bool(session.scalar(select(exists().where(Task.kind == kind, Task.subject_id == subject_id))))

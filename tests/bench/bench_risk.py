@@ -96,7 +96,7 @@ def _benefit() -> list[dict[str, Any]]:
         name = f"net benefit above the best rule, {world}, {labels} labels"
         rows.append(_row(f"{name}: least", found["least"], aim, where))
         rows += [
-            _row(f"{name}: {key[3:]} per cent".replace("25 ", "25 %, "), value, "≥ 0.004")
+            _row(f"{name}: at 25 %, {key.removeprefix('at_25 ')}", value, "≥ 0.004")
             for key, value in found.items()
             if key.startswith("at_25")
         ]

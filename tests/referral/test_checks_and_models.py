@@ -22,19 +22,17 @@ from referral.queries.labels import get_check, list_checks
 from referral.terms import Attendance, Finding, Outcome, RiskNow, TaskKind
 from referral.watching import alarms_of
 from risk_model import Level, day_one
-from risk_model.calibration import TwoNumbers
-from risk_model.gate import Verdict
-from risk_model.learning import Candidate
-from risk_model.served import ServedModel, pack, served
+from risk_model.served import served
 from screening.actions import models
 from screening.core.actor import Actor, Role
 from screening.core.clock import local_day
 from screening.core.errors import InvalidInput, NotFound, NotPermitted, PolicyViolation
 from screening.models.child import AccessGrant
-from screening.models.model import ModelStatus, ModelVersion
+from screening.models.model import ModelStatus
 from screening.models.result import ScreenResult
 from screening.queries.models import in_force, model_of, rules_of, serving
 from tests.referral.county import County, furnished, phq9
+from tests.referral.learnt import store
 from tests.risk_model.worlds import label_rows as simulated_rows
 from tests.risk_model.worlds import scored, verify
 
@@ -47,25 +45,6 @@ def county(database, clock) -> County:
     with database.begin() as session:
         made.hire(session, "officer2", "程明远", Role.EDU_OFFICER, "county", "not-a-hash")
     return made
-
-
-def candidate(
-    *, second: tuple[str, ...] = (), stopped: tuple[str, ...] = (), intercept: float = -0.3
-) -> Candidate:
-    model = ServedModel(day_one(), "", TwoNumbers(intercept, 0.9), 0.10, 240.0, ((-6.0, 0.3), (3.0, 0.2)))
-    return Candidate(model, pack(model), Verdict(stopped, second, {"labels": 400.0, "slope": 1.0}), (), False)
-
-
-def store(county: County, session, who: str = "officer", **how) -> ModelVersion:
-    place = session.merge(county.places["county"], load=False)
-    return models.store_candidate(
-        session,
-        actor=county.actors[who],
-        county=place,
-        candidate=candidate(**how),
-        data={"labels": 400, "effective": 240.0, "kind": "two_numbers"},
-        now=county.clock.now(),
-    )
 
 
 # --- two people, and back ----------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""A week of talks in words: the order, and what is left undone."""
+"""A week of talks in words: the order, and what is left undone.
+
+No estimate stands beside a name: whoever is going to talk with a child says first how worried they are themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from api.web.presenters import words
-from api.web.presenters.results import chance
 from instruments import Grade
 from referral.queries.capacity import Planned
 from risk_model.capacity import Waiting, Week
@@ -24,7 +26,6 @@ class Line:
     name: str
     class_name: str
     level: str
-    chance: str
     days: int
 
 
@@ -40,7 +41,6 @@ def lines(planned: Planned, queue: Sequence[Waiting], today: date, locale: str) 
                 name=child.name,
                 class_name=words.class_of(child.enrolment, today, locale),
                 level=words.level(each.level, grade, locale),
-                chance=chance(each.low, each.high, locale),
                 days=each.days,
             )
         )

@@ -145,6 +145,27 @@ def fault(code: str | None, locale: str) -> str:
     }.get(code or "", "")
 
 
+def alarm(code: str, locale: str) -> str:
+    """What has sounded (``referral.watching``)."""
+    what, _, rest = code.partition(":")
+    if what == "fault":
+        return fault(rest, locale)
+    if what == "findings":
+        return (
+            translate(locale, "More children were found to need care than the model foretells.")
+            if rest == "up"
+            else translate(locale, "Fewer children were found to need care than the model foretells.")
+        )
+    battery, _, say = rest.rpartition(":")
+    if say == "stop":
+        return translate(
+            locale,
+            "Estimates from {sheets} have moved a long way: go back, or read these children by the cut-offs.",
+            sheets=battery,
+        )
+    return translate(locale, "Estimates from {sheets} have moved: look why.", sheets=battery)
+
+
 def cost(row: Cost, locale: str) -> tuple[str, str, str, str, str]:
     """Limit, children over it, expected in need among them and missed, net benefit beside seeing all."""
     return (

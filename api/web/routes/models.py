@@ -13,7 +13,7 @@ from api.web.forms import Form, FormDep
 from api.web.pages import go, page_locale, render
 from api.web.presenters import models as present
 from referral import learning
-from referral.queries.labels import scored_children
+from referral.queries.labels import open_alarms, scored_children
 from risk_model.decision import costs
 from screening.access import May
 from screening.actions import models
@@ -76,6 +76,10 @@ def _page(
         current=current,
         model=model,
         fault=present.fault(fault, locale),
+        alarms=[
+            (each.id, present.alarm(each.reason or "", locale))
+            for each in open_alarms(session, organisation=county)
+        ],
         base_rate=f"{base_rate_of(session, county) * HUNDRED:g}",
         rules=rules_of(session, county.id),
         setting=setting,
