@@ -12,6 +12,9 @@ What the model learns from return notes has its place here too: a `TrainingSet` 
 in `dataset`, recalibration of the day-one score in `calibration`, its proof on other schools in
 `evaluation`, and the watch over a model in service in `drift`. Nothing of it is needed to serve, and none of
 these modules may be imported from here: a model arrives as an artefact of `registry`, never as code.
+
+The road from any table to a learnt model (`dataset`, `training`, `fitted`, `appraisal`, `evidence`) is for trying
+the method. What it makes is of another kind than `registry` loads, so that it cannot serve by mistake.
 """
 
 from risk_model.levels import Level, LevelDecision, LevelRules, SheetFinding, assign_level, worst_level

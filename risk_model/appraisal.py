@@ -59,13 +59,14 @@ Said = tuple[str, Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Predicted rows with a known outcome; `rows` are their places in the file."""
+    """Predicted rows with a known outcome; `rows` are their places in the file, `missing` the share each lacks."""
 
     y: Floats
     p: Floats
     weight: Floats
     clusters: NDArray[np.str_]
     rows: NDArray[np.int64]
+    missing: Floats
     unknown: int
     insufficient: int
     remarks: tuple[Said, ...]
@@ -146,6 +147,7 @@ def _kept(data: TrainingSet, predicted: Predicted, n: int, remarks: tuple[Said, 
         weight=data.weight[told],
         clusters=data.clusters[told],
         rows=data.rows[told],
+        missing=predicted.missing[data.rows][told],
         unknown=n - len(data.y),
         insufficient=int((~predicted.told).sum()),
         remarks=remarks,

@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk_model import evaluation
-from risk_model.additive import Additive, Design
 from risk_model.dataset import (
     DataRefused,
     Table,
@@ -46,7 +45,6 @@ from risk_model.evaluation import (
     NotConverged,
     expit,
     fit_line,
-    logit,
     measure,
 )
 from risk_model.fitted import (
@@ -57,7 +55,7 @@ from risk_model.fitted import (
     edges_of,
     shares_of,
 )
-from risk_model.trees import LEAF, Trees
+from risk_model.learners import curves, grow, stages, together
 
 Tell = Callable[..., None]
 """Progress: a message with {placeholders}, and its values."""
@@ -67,23 +65,16 @@ SLOPE_LIMITS = (0.8, 1.25)
 ECE_LIMIT = 0.05
 MOST_RAISED = 1.5
 """Odds of the outcome with weights over those without: above it the weights look like class weights."""
-TELLS_ALONE = 0.99
-"""A single predictor with such an AUROC is probably a part of the outcome."""
+TELLS_ALONE, IS_THE_OUTCOME = 0.99, 0.9995
+"""A single predictor with such an AUROC is probably a part of the outcome; with the second it is refused."""
+_ALONE = "{column} alone tells the outcome (AUROC {auroc:.3f}): is it a part of it?"
 FIGURE_BOOTSTRAPS = 100
 NORMAL_95 = 1.959964
 LISTED = 12
-FAR = 1e300
-"""In place of an endless threshold, where a split is between told and not told."""
 
 PENALTIES = (0.003, 0.03, 0.3)
-TREE_COUNTS = (40, 80, 120, 160, 200, 240)
-_LEAVES = 8
-_COLUMNS_TRIED = 0.2
-_MOST_VALUES = 64
+TREE_COUNTS = (40, 80, 120, 160, 200, 240, 280)
 GROVES = 3
-_RATE = 0.08
-_MOST_GAPS = 0.4
-_CELLS = 20
 
 
 class NotCalibrated(ValueError):
@@ -173,6 +164,7 @@ def fit(table: Table, plan: Plan, *, tell: Tell = silent) -> Fit:
     values = matrix.values[data.rows]
     tell("{rows} rows, {events} with the outcome, {clusters} clusters, {columns} columns.", rows=len(data.y),
          events=data.events, clusters=len(np.unique(data.clusters)), columns=values.shape[1])  # fmt: skip
+    _check_no_answer(values, columns_of(fields), data)
     folds = folds_of(data, plan.folds, seed=plan.seed)
     scores = _scores_on_other_clusters(values, data, folds, plan, tell)
     chosen, losses = _choose(scores, data)
@@ -292,18 +284,33 @@ def _remarks(
         found.append(("{n} rows without a known outcome were left out.", {"n": unknown}))
     if left_out:
         found.append(("{n} rows with more than half of the answers missing were left out.", {"n": left_out}))
-    for index, name in enumerate(names):
-        told = ~np.isnan(values[:, index])
-        alone = evaluation.auroc(data.y[told], _ranked(values[told, index]))
-        if isfinite(alone) and max(alone, 1.0 - alone) > TELLS_ALONE:
-            text = "{column} alone tells the outcome (AUROC {auroc:.3f}): is it a part of it?"
-            found.append((text, {"column": name, "auroc": max(alone, 1.0 - alone)}))
+    for name, alone in _alone(values, names, data).items():
+        if alone > TELLS_ALONE:
+            found.append((_ALONE, {"column": name, "auroc": alone}))
     try:
         check_calibrated(raw)
     except NotCalibrated:
         text = "Before the last line the model was not calibrated (slope {slope:.2f}, error {ece:.3f}): recalibrated."
         found.append((text, {"slope": raw.slope, "ece": raw.ece}))
     return tuple(found)
+
+
+def _alone(values: Floats, names: Sequence[str], data: TrainingSet) -> dict[str, float]:
+    """How well each column ranks by itself, upwards or downwards; without those that cannot be told."""
+    found = {}
+    for index, name in enumerate(names):
+        told = ~np.isnan(values[:, index])
+        area = evaluation.auroc(data.y[told], _ranked(values[told, index]))
+        if isfinite(area):
+            found[name] = max(area, 1.0 - area)
+    return found
+
+
+def _check_no_answer(values: Floats, names: Sequence[str], data: TrainingSet) -> None:
+    """Raises DataRefused for a predictor that is the outcome in another form."""
+    for name, alone in _alone(values, names, data).items():
+        if alone > IS_THE_OUTCOME:
+            raise DataRefused(_ALONE, column=name, auroc=alone)
 
 
 def _ranked(column: Floats) -> Floats:
@@ -327,7 +334,7 @@ def _scores_on_other_clusters(
         for held, taught, weight in _turns(data, folds, plan, full):
             for penalty in PENALTIES:
                 score = lines.setdefault((penalty, full), np.zeros(len(folds)))
-                score[held] = _additive(values[taught], data.y[taught], weight, penalty).score(values[held])
+                score[held] = curves(values[taught], data.y[taught], weight, penalty).score(values[held])
         first[full] = _grove_on_other_clusters(values, data, folds, plan, full, 0, tell)
     full = min(first, key=lambda each: min(_losses(first[each], data)))
     groves = [first[full]] + [
@@ -365,19 +372,10 @@ def _grove_on_other_clusters(
             fold=number,
             count=int(folds.max()) + 1,
         )
-        learner = _grown(values[taught], data.y[taught], weight, plan.seed, grove, TREE_COUNTS[-1])
-        for done, score in _stages(learner, values[held]).items():
+        learner = grow(values[taught], data.y[taught], weight, plan.seed, grove, TREE_COUNTS[-1])
+        for done, score in stages(learner, values[held], TREE_COUNTS).items():
             found[done][held] = score
     return found
-
-
-def _stages(learner: Any, at: Floats) -> dict[int, Floats]:
-    """Log odds at some rows after so many trees."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
-        stages = enumerate(learner.staged_predict_proba(at), start=1)
-        return {done: logit(p[:, 1]) for done, p in stages if done in TREE_COUNTS}
 
 
 def _weightings(data: TrainingSet) -> tuple[bool, ...]:
@@ -435,9 +433,6 @@ def _crossed(score: Floats, data: TrainingSet, folds: Indices) -> Floats:
     return p
 
 
-# --- the learners ------------------------------------------------------------------------------------------
-
-
 def _taught(
     chosen: Candidate, values: Floats, data: TrainingSet, plan: Plan
 ) -> tuple[tuple[float, Part], ...]:
@@ -445,123 +440,11 @@ def _taught(
     weight = _teaching_weight(data.y, data.weight, plan, full=chosen.full_weights)
     parts: list[Part] = []
     if chosen.trees:
-        groves = [_grown(values, data.y, weight, plan.seed, grove, chosen.trees) for grove in range(GROVES)]
-        parts.append(_together(groves))
+        groves = [grow(values, data.y, weight, plan.seed, grove, chosen.trees) for grove in range(GROVES)]
+        parts.append(together(groves))
     if chosen.penalty:
-        parts.append(_additive(values, data.y, weight, chosen.penalty))
+        parts.append(curves(values, data.y, weight, chosen.penalty))
     return tuple((1.0 / len(parts), part) for part in parts)
-
-
-def _additive(values: Floats, y: Floats, weight: Floats, penalty: float) -> Additive:
-    from sklearn.linear_model import LogisticRegression
-
-    design = Design.of(values, weight)
-    terms = design.terms(values)
-    learner = LogisticRegression(C=penalty, max_iter=1_000, tol=1e-6).fit(terms, y, sample_weight=weight)
-    return design.model(float(learner.intercept_[0]), learner.coef_[0])
-
-
-def _grown(values: Floats, y: Floats, weight: Floats, seed: int, grove: int, trees: int) -> Any:
-    """One grove: boosted trees on rows with filled gaps, and on the same rows with gaps by lot.
-
-    On one core: with more, the library's threads wait for each other whenever the machine has other work, which
-    makes minutes of seconds.
-    """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
-
-    random = np.random.default_rng([seed, grove])
-    both = np.vstack([_filled(values, y, random), _gapped(_filled(values, y, random), random)])
-    learner = HistGradientBoostingClassifier(
-        learning_rate=_RATE,
-        max_iter=trees,
-        max_leaf_nodes=_LEAVES,
-        min_samples_leaf=min(50, max(10, len(y) // 100)),
-        l2_regularization=10.0,
-        max_features=_COLUMNS_TRIED,
-        max_bins=_MOST_VALUES,
-        early_stopping=False,
-        random_state=seed + grove,
-    )
-    with threadpool_limits(limits=1):
-        return learner.fit(both, np.tile(y, 2), sample_weight=np.tile(weight / 2.0, 2))
-
-
-def _filled(values: Floats, y: Floats, random: np.random.Generator) -> Floats:
-    """Each gap filled with the answer of another row that the rest of the answers and the outcome make alike.
-
-    For each column a straight-line guess from the others; rows are put into twenty cells by it, and a gap takes
-    the answer of a row in its cell, by lot (predictive mean matching). A wholly blank column becomes 0.
-    """
-    gaps = np.isnan(values)
-    told = ~gaps
-    count = np.maximum(told.sum(axis=0), 1)
-    centre = np.where(told, values, 0.0).sum(axis=0) / count
-    apart = np.where(told, values - centre, 0.0)
-    spread = np.sqrt((apart**2).sum(axis=0) / count)
-    z = np.column_stack(
-        [apart / np.where(spread > 0.0, spread, 1.0), (y - y.mean()) / max(float(y.std()), 1e-9)]
-    )
-    inverse = np.linalg.inv(z.T @ z / len(z) + 0.05 * np.eye(z.shape[1]))
-    filled = values.copy()
-    for column in np.flatnonzero(gaps.any(axis=0)).tolist():
-        if not told[:, column].any():
-            filled[:, column] = 0.0
-            continue
-        weights = -inverse[:, column] / inverse[column, column]
-        weights[column] = 0.0
-        guess = z @ weights
-        _fill(filled[:, column], guess, gaps[:, column], random)
-    return filled
-
-
-def _fill(column: Floats, guess: Floats, gap: NDArray[np.bool_], random: np.random.Generator) -> None:
-    """Fill the gaps of one column in place."""
-    edges = np.quantile(guess[~gap], np.linspace(0.0, 1.0, _CELLS + 1)[1:-1])
-    cell = np.searchsorted(edges, guess)
-    for number in np.unique(cell[gap]):
-        empty = np.flatnonzero(gap & (cell == number))
-        givers = np.flatnonzero(~gap & (cell == number))
-        if not len(givers):
-            givers = np.flatnonzero(~gap)
-        column[empty] = column[random.choice(givers, size=len(empty))]
-
-
-def _gapped(filled: Floats, random: np.random.Generator) -> Floats:
-    """Gaps by lot: in each row none to two fifths of the answers."""
-    share = random.uniform(0.0, _MOST_GAPS, size=(len(filled), 1))
-    return np.where(random.random(filled.shape) < share, np.nan, filled)
-
-
-def _together(groves: Sequence[Any]) -> Trees:
-    """The trees of all groves as one table of nodes, each value divided by the number of groves."""
-    columns: dict[str, list[Any]] = {
-        name: [] for name in ("feature", "threshold", "left", "right", "missing", "value")
-    }
-    roots, at = [], 0
-    for learner in groves:
-        for (tree,) in learner._predictors:
-            nodes = tree.nodes
-            leaf = nodes["is_leaf"].astype(bool)
-            roots.append(at)
-            columns["feature"].append(np.where(leaf, LEAF, nodes["feature_idx"]))
-            columns["threshold"].append(np.where(leaf, 0.0, np.clip(nodes["num_threshold"], -FAR, FAR)))
-            columns["left"].append(np.where(leaf, 0, nodes["left"].astype(np.int64) + at))
-            columns["right"].append(np.where(leaf, 0, nodes["right"].astype(np.int64) + at))
-            columns["missing"].append(nodes["missing_go_to_left"].astype(bool) & ~leaf)
-            columns["value"].append(np.where(leaf, nodes["value"], 0.0) / len(groves))
-            at += len(nodes)
-    joined = {name: np.concatenate(each) for name, each in columns.items()}
-    return Trees(
-        start=float(np.mean([learner._baseline_prediction.item() for learner in groves])),
-        roots=np.array(roots, dtype=np.int64),
-        feature=joined["feature"].astype(np.int64),
-        threshold=joined["threshold"].astype(np.float64),
-        left=joined["left"].astype(np.int64),
-        right=joined["right"].astype(np.int64),
-        missing_left=joined["missing"].astype(np.bool_),
-        value=joined["value"].astype(np.float64),
-    )
 
 
 # --- what is kept beside the numbers -----------------------------------------------------------------------

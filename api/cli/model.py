@@ -120,3 +120,43 @@ def run_recalibrate(
 
     with guarded():
         recalibrate(directory, file, outcome, out=out, cluster=cluster, weight=weight, as_json=as_json)
+
+
+@app.command("report")
+def run_report(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(help="directory of a learnt model; without it the day-one model is judged"),
+    ] = None,
+    file: Annotated[Path | None, typer.Argument(help="CSV or .csv.gz to judge a learnt model on")] = None,
+    out: Annotated[Path, typer.Option("--out", help="directory for the documents")] = Path("model-report"),
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="learnt model: column with 0, 1, or blank")
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option("--groups", help="learnt model: columns whose groups are judged apart")
+    ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule", help="learnt model: a cut-off rule to compare with, COLUMN>=NUMBER; may be repeated"
+        ),
+    ] = None,
+    cluster: Clusters = None,
+    weight: Weight = None,
+    world: Annotated[str, typer.Option("--world", help="day-one model: nominal or stressed")] = "nominal",
+    children: Annotated[
+        int, typer.Option("--children", min=500, max=200_000, help="day-one model: how many are simulated")
+    ] = 12_000,
+    base_rate: Annotated[float, typer.Option("--base-rate", min=0.03, max=0.25, help="day-one model")] = 0.10,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    bootstraps: Annotated[int, typer.Option(min=20, max=2_000, help="how often clusters are drawn")] = 200,
+    pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="print as PDF too")] = True,
+) -> None:
+    """Write model card and evaluation report, Chinese and English, HTML and PDF."""
+    from api.cli.model_work import Reported, guarded, report
+
+    asked = Reported(directory, file, out, outcome, groups, tuple(rule or ()), cluster, weight, world, children,
+                     base_rate, seed, bootstraps, pdf)  # fmt: skip
+    with guarded():
+        report(asked)

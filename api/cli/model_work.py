@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from risk_model.evaluation import AtCapacity, Interval, Measures
 from risk_model.fitted import FittedModel, from_stored
 from risk_model.registry import ArtefactError
 from screening.core.clock import Clock
+
+if TYPE_CHECKING:
+    from api.cli.model_report.subject import Subject
 
 REFUSED = 2
 SHOWN_LEARNERS = 5
@@ -218,6 +221,70 @@ def recalibrate(
           before=found.before.ece, after=found.after.ece))  # fmt: skip
     say(_("So few labels show it roughly; judge the new version on rows it was not changed by."))
     say(_("Kept as {version} in {directory}.", version=version, directory=out or directory))
+
+
+# --- report ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What ``report`` was asked for, as it was typed."""
+
+    directory: Path | None
+    file: Path | None
+    out: Path
+    outcome: str | None
+    groups: str | None
+    rules: tuple[str, ...]
+    cluster: str | None
+    weight: str | None
+    world: str
+    children: int
+    base_rate: float
+    seed: int
+    bootstraps: int
+    pdf: bool
+
+
+def report(asked: Reported) -> None:
+    """Measure, draw, print."""
+    from api.cli.model_report.write import write
+    from risk_model.evidence import gather
+
+    subject = _subject(asked)
+    complain(_("Measuring {n} rows ...", n=len(subject.judged.y)))
+    evidence = gather(subject.judged, bootstraps=asked.bootstraps, seed=asked.seed)
+    written = write(
+        subject,
+        evidence,
+        asked.out,
+        made_on=Clock().today().isoformat(),
+        tell=lambda name: complain(_("Printing {name} ...", name=name)),
+        pdf=asked.pdf,
+    )
+    for path in written:
+        say(str(path))
+
+
+def _subject(asked: Reported) -> Subject:
+    from api.cli.model_report.subject import of_day_one, of_fitted
+
+    if asked.directory is None:
+        if asked.world not in ("nominal", "stressed"):
+            raise DataRefused("The world is nominal or stressed, not {world}.", world=asked.world)
+        world: Any = asked.world
+        return of_day_one(world=world, n=asked.children, seed=asked.seed, base_rate=asked.base_rate)
+    if asked.file is None or asked.outcome is None:
+        raise DataRefused("A learnt model is judged on a file: name it, and its --outcome column.")
+    return of_fitted(
+        load(asked.directory),
+        read_table(asked.file),
+        asked.outcome,
+        groups=names_of(asked.groups) if asked.groups else (),
+        rules=asked.rules,
+        clusters=names_of(asked.cluster) if asked.cluster else None,
+        weight=asked.weight,
+    )
 
 
 # --- saying it ---------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables.write(folder / "labels.csv", tables.made_up(500, seed=11, shift=1.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XINQIAO_LANG", "en")
-        code, out, err = learn(folder / "learn.csv.gz", folder / "model")
+        code, out, err = learn(folder / "learn.csv.gz", folder / "model", "--population", "made up pupils")
     assert code == 0, err
     assert "AUROC" in out
     assert "serves nobody" in out
@@ -95,6 +95,22 @@ def test_drift_is_said_and_labels_put_it_right(place: Path) -> None:
     code, out, _ = run("recalibrate", place / "new", place / "labels.csv", "--outcome", "y", "--json")
     assert json.loads(out)["version"].startswith("fitted-2+")
     assert (place / "new" / "fitted-1.json").is_file()
+
+
+def test_a_report_of_a_learnt_model_says_whom_it_is_about(place: Path) -> None:
+    code, out, _ = run("report", place / "model", place / "later.csv", "--outcome", "y", "--groups", "kind",
+                       "--rule", "worry>=3", "--out", place / "report", "--bootstraps", 20, "--no-pdf")  # fmt: skip
+    assert code == 0
+    assert len(out.split()) == 4
+    text = (place / "report" / "evaluation.en.html").read_text("utf-8")
+    for each in ("made up pupils", "no evidence about pupils of this service", "worry ≥ 3", "<h3>kind</h3>"):
+        assert each in text
+    card = (place / "report" / "model-card.zh.html").read_text("utf-8")
+    assert "made up pupils" in card
+    assert "未经批准" in card
+    refused = run("report", place / "model", place / "later.csv", "--outcome", "y", "--rule", "worry high")
+    assert refused[0] == 2
+    assert "COLUMN>=NUMBER" in refused[2]
 
 
 def test_refusals_are_one_sentence_and_exit_status_2(place: Path, tmp_path: Path) -> None:

@@ -22,7 +22,11 @@ from babel.messages.pofile import read_po
 from tests.architecture.sources import ROOT, Finding, Source, called_name, calls, modules, report
 
 LOCALE = ROOT / "screening" / "core" / "locale"
-TEMPLATES = (ROOT / "api" / "web" / "templates", ROOT / "referral" / "notes" / "templates")
+TEMPLATES = (
+    ROOT / "api" / "web" / "templates",
+    ROOT / "referral" / "notes" / "templates",
+    ROOT / "api" / "cli" / "model_report" / "templates",
+)
 CHINESE = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 MARKED = {"_", "gettext"}
 

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from risk_model import additive, trees
 from risk_model.additive import Additive, Curve, Design, knots_of
-from risk_model.training import _filled, _gapped, _grown, _together
+from risk_model.learners import fill_gaps, grow, make_gaps, together
 
 
 def rows(n: int = 600, *, seed: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -51,8 +51,8 @@ def test_knots_are_the_values_or_places_along_the_ranks() -> None:
 def test_trees_say_what_the_library_says_gaps_included() -> None:
     values, y = rows()
     values[:, 3] = np.nan  # a question that was asked nowhere
-    groves = [_grown(values, y, np.ones(len(y)), 1, grove, 15) for grove in range(2)]
-    model = _together(groves)
+    groves = [grow(values, y, np.ones(len(y)), 1, grove, 15) for grove in range(2)]
+    model = together(groves)
     expected = np.mean([grove.decision_function(values) for grove in groves], axis=0)
     assert model.score(values) == pytest.approx(expected, abs=1e-12)
     again = trees.from_document(json.loads(json.dumps(model.document())))
@@ -80,7 +80,7 @@ Change = Callable[[dict[str, Any]], object]
 )
 def test_numbers_that_cannot_be_trees_are_refused(change: Change) -> None:
     values, y = rows(200)
-    document = _together([_grown(values, y, np.ones(len(y)), 1, 0, 2)]).document()
+    document = together([grow(values, y, np.ones(len(y)), 1, 0, 2)]).document()
     change(document)
     with pytest.raises((ValueError, KeyError, TypeError)):
         trees.from_document(document)
@@ -92,10 +92,10 @@ def test_gaps_are_filled_from_rows_that_are_alike() -> None:
     values = np.column_stack([first, first + 0.1 * random.normal(size=2_000)])
     gap = random.random(2_000) < 0.3
     values[gap, 1] = np.nan
-    filled = _filled(values, (first > 0).astype(float), random)
+    filled = fill_gaps(values, (first > 0).astype(float), random)
     assert not np.isnan(filled).any()
     assert (filled[~gap] == values[~gap]).all()
     assert np.isin(filled[gap, 1], values[~gap, 1]).all()
     assert np.corrcoef(filled[gap, 1], first[gap])[0, 1] > 0.9
-    share = np.isnan(_gapped(filled, random)).mean()
+    share = np.isnan(make_gaps(filled, random)).mean()
     assert 0.15 < share < 0.25

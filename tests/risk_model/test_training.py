@@ -191,20 +191,11 @@ def test_columns_that_may_not_be_predictors_are_named(table: Table) -> None:
             training.fit(table, plan)
 
 
-def test_a_predictor_that_is_the_outcome_is_remarked(folder: Path) -> None:
+def test_a_predictor_that_is_the_outcome_is_refused(folder: Path) -> None:
     columns = tables.made_up()
     columns["worry"] = [str(3 * int(y) + place % 3) for place, y in enumerate(columns["y"])]
-    found = training._remarks(
-        np.array(columns["worry"], dtype=float)[:, None],
-        ["worry"],
-        training.TrainingSet(
-            np.array(columns["y"], dtype=float), np.ones(1_200), np.array(columns["school"]), np.arange(1_200)
-        ),
-        1_200,
-        0,
-        measure([0, 1, 0, 1], [0.2, 0.7, 0.6, 0.5]),
-    )
-    assert [params["column"] for message, params in found if "alone tells" in message] == ["worry"]
+    with pytest.raises(DataRefused, match="worry alone tells the outcome"):
+        training.fit(reading(folder / "leak.csv", columns), PLAN)
 
 
 def test_later_rows_raise_no_alarm_unless_the_world_moved_and_labels_put_it_right(
