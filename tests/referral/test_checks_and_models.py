@@ -283,6 +283,7 @@ def test_only_a_clear_finding_in_time_is_a_label_and_nobody_is_healthy_for_want_
         assert found[str(pupils[0].id)].totals == {"phq9": 21.0}
         assert found[str(pupils[0].id)].blinded
         assert len(training.labelled.rows) == 2
+        assert training.labelled.effective == pytest.approx(2.0)
         assert training.labelled.missing == 3
         with pytest.raises(NotPermitted):
             training_rows(
@@ -290,6 +291,26 @@ def test_only_a_clear_finding_in_time_is_a_label_and_nobody_is_healthy_for_want_
             )
         with pytest.raises(PolicyViolation, match="findings"):
             learn(session, actor=county.actors["centre"], county=place, now=now)
+
+
+def test_a_finding_belongs_to_the_sheets_that_were_there_when_the_child_was_sent(county, database):
+    [pupil] = county.enrol()
+    county.submit(pupil, "phq9", phq9(total=21))
+    with database.begin() as session:
+        _note(county, session, pupil, Finding.NEEDS_CARE)
+    county.clock.forward(timedelta(days=2))
+    county.submit(pupil, "gad7", {str(n): 0 for n in range(1, 8)})
+    with database.begin() as session:
+        place = session.merge(county.places["county"], load=False)
+        training = training_rows(
+            session,
+            actor=county.actors["centre"],
+            county=place,
+            now=county.clock.now(),
+            base=served(day_one()),
+        )
+        [row] = training.rows
+        assert (row.y, row.totals) == (1, {"phq9": 21.0})
 
 
 def test_a_year_of_findings_becomes_a_candidate(county, database, monkeypatch):
