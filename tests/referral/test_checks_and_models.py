@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from referral import watching
 from referral.actions import checks
-from referral.learning import learn, training_rows
+from referral.learning import learn, shift, training_rows
 from referral.models.labels import RandomCheck
 from referral.models.referral import Referral, ReturnNote
 from referral.models.task import Task
@@ -368,3 +368,24 @@ def test_findings_that_move_are_told_and_those_that_do_not_are_not(county):
 
 def test_rows_are_read_in_pieces():
     assert [len(piece) for piece in queries._pieces(list(range(1_200)))] == [500, 500, 200]
+
+
+def test_a_rate_of_a_survey_is_a_candidate_that_claims_no_label(county, database, monkeypatch):
+    world = scored(2_000, seed=22, schools=20)
+    rows = simulated_rows(world, verify(world.cohort, world.p, seed=3))
+    monkeypatch.setattr("referral.learning.label_rows", lambda session, **asked: rows)
+    officer, now = county.actors["officer"], county.clock.now()
+    with database.begin() as session:
+        place = session.merge(county.places["county"], load=False)
+        with pytest.raises(InvalidInput, match="survey"):
+            shift(session, actor=officer, county=place, rate=0.06, source=" ", now=now)
+        with pytest.raises(InvalidInput, match="base rate"):
+            shift(session, actor=officer, county=place, rate=0.5, source="2025", now=now)
+        version = shift(session, actor=officer, county=place, rate=0.05, source="2025", now=now)
+        assert version.name.startswith("rate-")
+        assert "intercept_step" in version.manifest["second"]
+        models.put_forward(session, actor=officer, version=version, now=now)
+        models.approve(session, actor=county.actors["centre"], version=version, seen_warnings=True, now=now)
+        model, fault = model_of(version, local_day(now))
+        assert fault is None
+        assert (model.labels, model.doubt) == (0.0, ())
