@@ -12,20 +12,22 @@ from sqlalchemy.orm import Session
 from referral.queries.labels import label_rows
 from risk_model.calibration import LEAST_LABELS, Children, Judged, children
 from risk_model.labels import Labelled, LabelRow, weigh
-from risk_model.learning import make_candidate
+from risk_model.learning import make_candidate, shift_candidate
 from risk_model.liability import LiabilityModel
 from risk_model.served import ServedModel
 from screening.actions import models
 from screening.core.actor import Actor
 from screening.core.clock import local_day
-from screening.core.errors import PolicyViolation
-from screening.models.model import ModelVersion
+from screening.core.errors import InvalidInput, PolicyViolation
+from screening.models.model import MOVED, ModelVersion
 from screening.models.organisation import Organisation
 from screening.queries.campaigns import base_rate_of
 from screening.queries.models import in_force, model_of, rules_of
 
 # Two school years: older findings are of other children and other facilities.
 LOOKS_BACK = timedelta(days=730)
+# The mean of fewer is one school's.
+LEAST_SCORED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,37 @@ def learn(
             "blinded": sum(row.blinded for row in labelled.rows),
         },
         now=now,
+    )
+
+
+def shift(
+    session: Session, *, actor: Actor, county: Organisation, rate: float, source: str, now: datetime
+) -> ModelVersion:
+    """A candidate whose mean over all scored children is a rate known from a survey with interviews, never one guessed
+    from scores. Two people decide about it as about any other."""
+    if not source.strip():
+        raise InvalidInput("Say which survey found this rate.")
+    champion, _ = model_of(in_force(session, county.id), local_day(now))
+    if champion is None:
+        raise PolicyViolation("The shipped model is not intact, so nothing can be learnt on top of it.")
+    training = training_rows(session, actor=actor, county=county, now=now, base=champion)
+    if len(training.rows) < LEAST_SCORED:
+        raise PolicyViolation(
+            "Fewer than {least} children have been screened: their mean says nothing.", least=LEAST_SCORED
+        )
+    try:
+        candidate = shift_candidate(
+            _columns(champion.base, training.rows),
+            champion,
+            base_rate=training.base_rate,
+            rate=rate,
+            rules=rules_of(session, county.id),
+        )
+    except ValueError as error:
+        raise InvalidInput("The base rate lies between 3 and 25 per cent.") from error
+    data = {"kind": "rate", "rate": rate, "source": source.strip()[:120], "scored": len(training.rows)}
+    return models.store_candidate(
+        session, actor=actor, county=county, candidate=candidate, data=data, now=now, called=MOVED
     )
 
 

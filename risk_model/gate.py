@@ -89,6 +89,15 @@ def judge(
     return Verdict(tuple(stopped), tuple(second), figures)
 
 
+def steps(champion: Floats, candidate: Floats, rules: LevelRules | None = None) -> Verdict:
+    """How big a step is over all scored children, where there are no findings to judge by: for a rate known from
+    elsewhere. Nothing is stopped by a rule, so people alone decide."""
+    figures: dict[str, float] = {}
+    rules = LevelRules() if rules is None else rules
+    second = [*_steps(champion, candidate, figures), *_moves(champion, candidate, rules, figures)]
+    return Verdict((), tuple(second), figures)
+
+
 def _few(holdout: Holdout) -> list[str]:
     return ["few_labels"] if len(holdout.y) < LEAST_LABELS else []
 

@@ -20,10 +20,11 @@ from risk_model.calibration import (
     Unchanged,
     children,
     compete,
+    shift_to_rate,
     ways,
 )
 from risk_model.evaluation import NotConverged, expit, logit
-from risk_model.gate import Holdout, Verdict, judge
+from risk_model.gate import Holdout, Verdict, judge, steps
 from risk_model.levels import LevelRules
 from risk_model.served import ServedModel, pack
 
@@ -94,6 +95,23 @@ def make_candidate(
         standings=tuple((each.kind, each.loss) for each in found.standings),
         nothing=found.way == "unchanged",
     )
+
+
+def shift_candidate(
+    everybody: Children,
+    champion: ServedModel,
+    *,
+    base_rate: float,
+    rate: float,
+    rules: LevelRules | None = None,
+) -> Candidate:
+    """The base model with the intercept that makes the mean of all scored children a rate known from a survey with
+    interviews. It knows no label, so its range stays the doubt about the base rate. Raises ValueError for such a rate."""
+    found = shift_to_rate(everybody.probability, rate)
+    in_force: CalibrationMap = champion.calibration or Unchanged()
+    model = ServedModel(champion.base, "", found, base_rate)
+    verdict = steps(in_force.apply(everybody), found.apply(everybody), rules)
+    return Candidate(model, pack(model), verdict, (), nothing=False)
 
 
 def doubt_of(found: Competition, judged: Judged, *, seed: int = 0) -> tuple[tuple[float, float], ...]:

@@ -56,9 +56,20 @@ class Scored:
 
 def scored_children(session: Session, *, actor: Actor, county: Organisation, since: datetime) -> list[Scored]:
     """The newest estimate of each child of a county since then. History and protected talks are left out."""
+    found = (
+        _as_of(results, place, None)
+        for results, place in _results_of_county(session, actor, county, since).values()
+    )
+    return [each for each in found if each is not None]
+
+
+def _results_of_county(
+    session: Session, actor: Actor, county: Organisation, since: datetime
+) -> dict[UUID, tuple[list[ScreenResult], UUID]]:
+    """The results of each child in the order they came, and the child's school."""
     below = organisations_visible_to(actor).where(Organisation.path.startswith(county.path, autoescape=True))
-    rows = session.scalars(
-        select(ScreenResult)
+    rows = session.execute(
+        select(ScreenResult, Child.organisation_id)
         .join(Administration, Administration.id == ScreenResult.administration_id)
         .join(Child, Child.id == ScreenResult.child_id)
         .where(
@@ -72,22 +83,18 @@ def scored_children(session: Session, *, actor: Actor, county: Organisation, sin
         )
         .options(joinedload(ScreenResult.administration))
         .order_by(ScreenResult.computed_at, ScreenResult.id)
-    ).all()
-    places_of = session.execute(
-        select(Child.id, Child.organisation_id).where(
-            Child.organisation_id.in_(below.with_only_columns(Organisation.id))
-        )
     )
-    school: dict[UUID, UUID] = {row[0]: row[1] for row in places_of}
-    by_child: dict[UUID, list[ScreenResult]] = defaultdict(list)
-    for row in rows:
-        by_child[row.child_id].append(row)
-    found = []
-    for child_id, results in by_child.items():
-        newest = next((row for row in reversed(results) if row.probability is not None), None)
-        if newest is not None:
-            found.append(Scored(newest, school[child_id], _totals(results, newest)))
+    found: dict[UUID, tuple[list[ScreenResult], UUID]] = {}
+    for result, place in rows:
+        found.setdefault(result.child_id, ([], place))[0].append(result)
     return found
+
+
+def _as_of(results: Sequence[ScreenResult], place: UUID, until: datetime | None) -> Scored | None:
+    """The newest estimate there was at an instant (now, if none is given)."""
+    then = [row for row in results if until is None or row.computed_at <= until]
+    newest = next((row for row in reversed(then) if row.probability is not None), None)
+    return Scored(newest, place, _totals(then, newest)) if newest is not None else None
 
 
 def _totals(results: Iterable[ScreenResult], newest: ScreenResult) -> dict[str, float]:
@@ -122,22 +129,26 @@ def label_rows(
     child drawn by lot who declined. Nobody is healthy for want of a finding.
     """
     check_may_at(actor, May.SET_MODEL, county.id)
-    there = scored_children(session, actor=actor, county=county, since=since)
-    ids = [each.result.child_id for each in there]
+    results_of = _results_of_county(session, actor, county, since)
+    ids = list(results_of)
     referrals = _referrals(session, ids, since)
     checks = {check.child_id: check for check in _checks(session, county, ids)}
+    drawn_at = dict(_draw_instants(session, county))
     worried = _worried(session, ids, since)
     shares = _shares(session, county, since)
     plain = served(base.base)
     rows = []
-    for each in there:
-        result = each.result
-        prediction = estimate(plain, each.totals, base_rate=base_rate)
-        if prediction is None:
+    for child_id, (results, place) in results_of.items():
+        sent, check = referrals.get(child_id), checks.get(child_id)
+        # What was found belongs to the sheets that were there when the child was sent or drawn.
+        until = sent.sent_at if sent else drawn_at.get(check.draw_id) if check else None
+        each = _as_of(results, place, until)
+        prediction = estimate(plain, each.totals, base_rate=base_rate) if each else None
+        if each is None or prediction is None:
             continue
-        sent, check = referrals.get(result.child_id), checks.get(result.child_id)
+        result = each.result
         level = result.level.value if result.level else "none"
-        cell = f"{level}:{'worried' if worried.get(result.child_id, 0) >= WORRIED else 'not'}"
+        cell = f"{level}:{'worried' if worried.get(child_id, 0) >= WORRIED else 'not'}"
         note = _note(sent, result) if sent else None
         weeks = [
             week[str(each.school_id)]
@@ -146,7 +157,7 @@ def label_rows(
         ]
         rows.append(
             LabelRow(
-                child=str(result.child_id),
+                child=str(child_id),
                 school=str(each.school_id),
                 facility=str(sent.facility_id) if sent and sent.facility_id else None,
                 origin="referred" if sent else "checked" if check else None,
@@ -172,7 +183,7 @@ def _y(note: ReturnNote | None, check: RandomCheck | None) -> int | None:
 def _note(referral: Referral, result: ScreenResult) -> ReturnNote | None:
     """The last word of the facility, if it saw the child in time."""
     answered = result.administration.administered_on
-    in_time = [note for note in referral.return_notes if note.visit_on - answered <= WINDOW]
+    in_time = [note for note in referral.return_notes if timedelta(0) <= note.visit_on - answered <= WINDOW]
     return in_time[-1] if in_time else None
 
 
@@ -233,6 +244,12 @@ def _shares(
         .order_by(CheckDraw.week_on)
     ).all()
     return [(row.drawn_at, {str(k): float(v) for k, v in row.shares.items()}) for row in rows]
+
+
+def _draw_instants(session: Session, county: Organisation) -> list[tuple[UUID, datetime]]:
+    """When each draw of a county was made."""
+    rows = session.scalars(select(CheckDraw).where(CheckDraw.county_id == county.id)).all()
+    return [(row.id, row.drawn_at) for row in rows]
 
 
 def findings_of(rows_with_days: Sequence[tuple[LabelRow, date]]) -> list[Finding]:

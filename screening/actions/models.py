@@ -37,6 +37,7 @@ def store_candidate(
     candidate: Candidate,
     data: dict[str, Any],
     now: datetime,
+    called: str = LOCAL,
 ) -> ModelVersion:
     """Keep a candidate with what the gate said. One that a hard rule has stopped stays on record as stopped."""
     access.check_may_at(actor, May.SET_MODEL, county.id)
@@ -45,7 +46,7 @@ def store_candidate(
     verdict = candidate.verdict
     version = ModelVersion(
         organisation_id=county.id,
-        name=f"{LOCAL}{local_day(now):%Y%m%d}-{candidate.digest[:8]}",
+        name=f"{called}{local_day(now):%Y%m%d}-{candidate.digest[:8]}",
         status=ModelStatus.CANDIDATE if verdict.eligible else ModelStatus.STOPPED,
         artefact=candidate.content,
         digest=bytes.fromhex(candidate.digest),

@@ -15,6 +15,8 @@ from screening.core.types import EnumText, Instant, Json, reference
 
 # Versions learnt from a county's own findings are called so; the shipped model is not.
 LOCAL = "local-"
+# Moved to a rate that a survey has found: nothing was learnt from children here.
+MOVED = "rate-"
 
 
 class ModelStatus(StrEnum):

@@ -64,6 +64,10 @@ def test_two_people_decide_about_a_version_and_limits_on_the_page(at, county, da
     assert officer.send("/models/back", seen="/models", reason="太极端").status_code == 303
     assert officer.send(f"/models/{version}/nonsense", seen="/models").status_code == 422
     assert officer.send("/models/learn", seen="/models").status_code == 422
+    few = officer.send("/models/rate", seen="/models", rate="8", source="2025 年访谈调查")
+    assert few.status_code == 422
+    assert "少于 200" in words(few.text)
+    assert officer.send("/models/rate", seen="/models", rate="80", source="x").status_code == 422
     with database.begin() as session:
         assert session.get_one(ModelVersion, version).status is ModelStatus.ENDED
     assert (

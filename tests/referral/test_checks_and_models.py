@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from referral import watching
 from referral.actions import checks
-from referral.learning import learn, training_rows
+from referral.learning import learn, shift, training_rows
 from referral.models.labels import RandomCheck
 from referral.models.referral import Referral, ReturnNote
 from referral.models.task import Task
@@ -283,6 +283,7 @@ def test_only_a_clear_finding_in_time_is_a_label_and_nobody_is_healthy_for_want_
         assert found[str(pupils[0].id)].totals == {"phq9": 21.0}
         assert found[str(pupils[0].id)].blinded
         assert len(training.labelled.rows) == 2
+        assert training.labelled.effective == pytest.approx(2.0)
         assert training.labelled.missing == 3
         with pytest.raises(NotPermitted):
             training_rows(
@@ -290,6 +291,26 @@ def test_only_a_clear_finding_in_time_is_a_label_and_nobody_is_healthy_for_want_
             )
         with pytest.raises(PolicyViolation, match="findings"):
             learn(session, actor=county.actors["centre"], county=place, now=now)
+
+
+def test_a_finding_belongs_to_the_sheets_that_were_there_when_the_child_was_sent(county, database):
+    [pupil] = county.enrol()
+    county.submit(pupil, "phq9", phq9(total=21))
+    with database.begin() as session:
+        _note(county, session, pupil, Finding.NEEDS_CARE)
+    county.clock.forward(timedelta(days=2))
+    county.submit(pupil, "gad7", {str(n): 0 for n in range(1, 8)})
+    with database.begin() as session:
+        place = session.merge(county.places["county"], load=False)
+        training = training_rows(
+            session,
+            actor=county.actors["centre"],
+            county=place,
+            now=county.clock.now(),
+            base=served(day_one()),
+        )
+        [row] = training.rows
+        assert (row.y, row.totals) == (1, {"phq9": 21.0})
 
 
 def test_a_year_of_findings_becomes_a_candidate(county, database, monkeypatch):
@@ -347,3 +368,24 @@ def test_findings_that_move_are_told_and_those_that_do_not_are_not(county):
 
 def test_rows_are_read_in_pieces():
     assert [len(piece) for piece in queries._pieces(list(range(1_200)))] == [500, 500, 200]
+
+
+def test_a_rate_of_a_survey_is_a_candidate_that_claims_no_label(county, database, monkeypatch):
+    world = scored(2_000, seed=22, schools=20)
+    rows = simulated_rows(world, verify(world.cohort, world.p, seed=3))
+    monkeypatch.setattr("referral.learning.label_rows", lambda session, **asked: rows)
+    officer, now = county.actors["officer"], county.clock.now()
+    with database.begin() as session:
+        place = session.merge(county.places["county"], load=False)
+        with pytest.raises(InvalidInput, match="survey"):
+            shift(session, actor=officer, county=place, rate=0.06, source=" ", now=now)
+        with pytest.raises(InvalidInput, match="base rate"):
+            shift(session, actor=officer, county=place, rate=0.5, source="2025", now=now)
+        version = shift(session, actor=officer, county=place, rate=0.05, source="2025", now=now)
+        assert version.name.startswith("rate-")
+        assert "intercept_step" in version.manifest["second"]
+        models.put_forward(session, actor=officer, version=version, now=now)
+        models.approve(session, actor=county.actors["centre"], version=version, seen_warnings=True, now=now)
+        model, fault = model_of(version, local_day(now))
+        assert fault is None
+        assert (model.labels, model.doubt) == (0.0, ())

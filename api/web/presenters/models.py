@@ -31,7 +31,12 @@ def version(row: ModelVersion, me: UUID | None, locale: str) -> Version:
     """A version with its figures, in the order a person asks for them."""
     manifest, figures = row.manifest, row.manifest.get("figures", {})
     lines = [
-        (translate(locale, "Findings learnt from"), _learnt(manifest, locale)),
+        (translate(locale, "Findings learnt from"), _learnt(manifest, locale))
+        if manifest.get("kind") != "rate"
+        else (
+            translate(locale, "A rate known from a survey"),
+            f"{float(manifest['rate']) * HUNDRED:g} % · {manifest['source']}",
+        ),
         (translate(locale, "Kind of change"), kind(str(manifest.get("kind", "")), locale)),
     ]
     if "observed" in figures and "expected" in figures:
@@ -99,6 +104,7 @@ def kind(code: str, locale: str) -> str:
         "three_numbers": translate(locale, "three numbers on the shipped score"),
         "isotonic": translate(locale, "a rising line through the findings"),
         "logistic": translate(locale, "other weights for the questionnaires"),
+        "rate": translate(locale, "all probabilities moved until their mean is the rate"),
         "boosted": translate(locale, "a table for each questionnaire"),
     }.get(code, code)
 

@@ -110,6 +110,22 @@ def learn(
     return go("/models")
 
 
+@router.post("/rate")
+def move(
+    request: Request, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """A candidate moved to a rate that a survey with interviews has found."""
+    county, now = county_for(session, actor=actor, what=May.SET_MODEL), clock.now()
+    rate, source = form.number("rate", 3, 25, needed=True), form.text("source", limit=120, needed=True)
+    if rate is None or not source:
+        return _page(request, session, actor, county, now, form=form)
+    try:
+        learning.shift(session, actor=actor, county=county, rate=rate / HUNDRED, source=source, now=now)
+    except (InvalidInput, PolicyViolation) as refused:
+        return _page(request, session, actor, county, now, form=form, refused=refused)
+    return go("/models")
+
+
 @router.post("/limits")
 def propose_limits(
     request: Request, form: FormDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
