@@ -29,6 +29,7 @@ from api.web.routes import (
     settings,
     talks,
     today,
+    wordings,
     worries,
     worry_public,
 )
@@ -52,6 +53,7 @@ def routers() -> list[APIRouter]:
         district.router,
         facility_codes.router,
         settings.router,
+        wordings.router,
     ]
     return [
         session.way_in,

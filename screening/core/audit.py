@@ -121,6 +121,10 @@ class AuditEvent(StrEnum):
     REPLY_SETTLE = "reply.settle"
     REPLY_TYPE = "reply.type"
     FACILITY_CODE_SET = "facility_code.set"
+    WORDING_BRING_IN = "wording.bring_in"
+    WORDING_APPROVE = "wording.approve"
+    WORDING_WITHDRAW = "wording.withdraw"
+    SHEET_EXPORT = "administration.export"
 
 
 class AuditRow(Base):

@@ -9,6 +9,7 @@ from screening.models import (
     import_batch,
     organisation,
     result,
+    wording,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "import_batch",
     "organisation",
     "result",
+    "wording",
 ]
