@@ -6,7 +6,7 @@
 'invalid'
 """
 
-from instruments.answers import MISSING, AnswerError, AnswerErrors, AnswerSheet, UnknownLayout
+from instruments.answers import MISSING, AnswerError, AnswerErrors, AnswerSheet
 from instruments.catalogue import Catalogue, LibraryError, UnknownInstrument, catalogue
 from instruments.critical import CriticalAnswer, critical_items, read_critical
 from instruments.definition import (
@@ -26,6 +26,7 @@ from instruments.definition import (
     worst_grade,
 )
 from instruments.engine import BatchScores, score_batch
+from instruments.layouts import UnknownLayout, in_layout
 from instruments.scoring import Scores, ScoreValue, score, score_many
 from instruments.validity import Flag, SheetConditions, Validity
 
@@ -60,6 +61,7 @@ __all__ = [
     "Validity",
     "catalogue",
     "critical_items",
+    "in_layout",
     "read_critical",
     "score",
     "score_batch",

@@ -21,13 +21,26 @@ from instruments.answers import MISSING
 from instruments.definition import (
     GRADES,
     Conditional,
-    Cutoff,
     Instrument,
     ItemCondition,
+    PersonCondition,
     Quantifier,
+    Rounding,
+    ScoreCondition,
     ScoreKind,
+    Sex,
 )
-from instruments.plan import STRAIGHT_LINE_ITEMS, Plan, Rows, ScorePlan, Term, What, plan_of
+from instruments.plan import (
+    STRAIGHT_LINE_ITEMS,
+    CutoffPlan,
+    Plan,
+    Rows,
+    ScorePlan,
+    SkipPlan,
+    Term,
+    What,
+    plan_of,
+)
 
 Bytes = NDArray[np.int8]
 Numbers = NDArray[np.int16]
@@ -48,7 +61,8 @@ _FEW = 256
 class BatchScores:
     """The scores of N sheets, one array entry each.
 
-    ``values``: by score id; the number, the place in ``outcomes`` for a rule, or ``NO_SCORE``.
+    ``values``: by score id; the number in the steps of the score (``ScoreDefinition.printed``), the place in
+    ``outcomes`` for a rule, or ``NO_SCORE``.
     ``statuses``: SCORED, PRORATED or NOT_SCORABLE. ``bands``: place in the default band set, or ``NO_BAND``.
     ``grades``: place in ``GRADES`` or ``NO_GRADE``. ``validity``: VALID, DOUBTFUL or INVALID from the answers
     alone. ``unfit``: hit by a validity rule. ``too_few``: more missing than the sheet's own rule bears.
@@ -67,18 +81,76 @@ class BatchScores:
     severe: Flags
 
 
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who answered, where a sheet asks: sex by its place in ``SEXES``, age in whole years, −1 where not known."""
+
+    sex: Bytes
+    age: Numbers
+
+    def part(self, where: slice) -> People:
+        """Some of them."""
+        return People(self.sex[where], self.age[where])
+
+
+SEXES: tuple[Sex, ...] = (Sex.MALE, Sex.FEMALE)
+UNKNOWN = -1
+
+
 class _Chunk:
     """Some sheets on their way through, with what several scores need of them."""
 
-    def __init__(self, plan: Plan, answers: Bytes) -> None:
+    def __init__(self, plan: Plan, answers: Bytes, people: People | None) -> None:
         self.plan = plan
         self.answers = answers
+        self.people = people
+        self.counted = answers
+        """The answers that scores are built of: without those to items that are not for this person."""
         self.absent: Flags = answers == MISSING
         self.missing: Bytes = self.absent.view(np.int8)
         # −128 becomes 0. A negative answer would become nonsense, but the catalogue lets none into a sum.
         self.present: Bytes = answers & 127
         self.n = answers.shape[1]
         self._missing_of: dict[int, NDArray[np.uint8]] = {}
+        self._missing_of_form: NDArray[np.uint8] | None = None
+        for skip in plan.skips:
+            self._skip(skip)
+
+    def _skip(self, skip: SkipPlan) -> None:
+        """A blank that was rightly left blank is nothing missing; an answer of somebody not to be asked is none."""
+        if isinstance(skip.asked_if, PersonCondition):
+            not_asked = self.not_for(skip.asked_if)
+            if not not_asked.any():
+                return
+            if self.counted is self.answers:
+                self.counted = self.answers.copy()
+            for place in skip.places:
+                _where(self.counted[place], not_asked, MISSING)
+                _where(self.present[place], not_asked, 0)
+        else:
+            not_asked = self.known(skip.asked_if) & ~self.holds(skip.asked_if)
+        for place in skip.places:
+            np.logical_and(self.absent[place], ~not_asked, out=self.absent[place])
+
+    def not_for(self, condition: PersonCondition) -> Flags:
+        """Who is known not to be asked."""
+        if self.people is None:
+            return np.zeros(self.n, dtype=np.bool_)
+        if condition.sex is not None:
+            sex = self.people.sex
+            return np.asarray((sex != UNKNOWN) & (sex != SEXES.index(condition.sex)))
+        return self.below(condition.age_from or 0)
+
+    def below(self, age: int) -> Flags:
+        """Who is known to be younger."""
+        if self.people is None:
+            return np.zeros(self.n, dtype=np.bool_)
+        return np.asarray((self.people.age != UNKNOWN) & (self.people.age < age))
+
+    def known(self, condition: ItemCondition) -> Flags:
+        """Where all items of a condition are answered."""
+        places = [self.plan.instrument.positions[key] for key in condition.items]
+        return np.asarray(~self.absent[places].any(axis=0))
 
     def missing_of(self, rows: Rows) -> NDArray[np.uint8]:
         """How many of ``rows`` are missing, per sheet. ``rows`` is one of the plan's own objects."""
@@ -89,11 +161,13 @@ class _Chunk:
 
     def missing_of_form(self) -> NDArray[np.uint8]:
         """How many items of the main list are missing, per sheet."""
-        first, *others = self.plan.main_parts
-        total = self.missing_of(first)
-        for rows in others:
-            total = total + self.missing_of(rows)
-        return total
+        if self._missing_of_form is None:
+            first, *others = self.plan.main_parts
+            total = self.missing_of(first)
+            for rows in others:
+                total = total + self.missing_of(rows)
+            self._missing_of_form = total
+        return self._missing_of_form
 
     def holds(self, condition: ItemCondition) -> Flags:
         """Where an item condition is true."""
@@ -133,22 +207,26 @@ def _add(block: NDArray[Any], rows: Rows, dtype: type[np.int8 | np.uint8 | np.in
     return total
 
 
-def _at_least(chunk: _Chunk, term: Term) -> NDArray[Any]:
+_COMPARES = {What.AT_LEAST: np.greater_equal, What.EQUAL: np.equal}
+
+
+def _how_many(chunk: _Chunk, term: Term) -> NDArray[Any]:
+    compares = _COMPARES[term.what]
     if isinstance(term.rows, slice):
-        return _add((chunk.answers[term.rows] >= term.threshold).view(np.int8), slice(None), np.int8)
+        return _add(compares(chunk.counted[term.rows], term.threshold).view(np.int8), slice(None), np.int8)
     first, *others = term.rows
-    total: NDArray[Any] = (chunk.answers[first] >= term.threshold).view(np.int8)
+    total: NDArray[Any] = compares(chunk.counted[first], term.threshold).view(np.int8)
     for row in others:
-        total += (chunk.answers[row] >= term.threshold).view(np.int8)
+        total += compares(chunk.counted[row], term.threshold).view(np.int8)
     return total
 
 
 def _evaluate(chunk: _Chunk, term: Term, wide: bool) -> NDArray[Any]:
     if term.what is What.VALUE:
         return _add(chunk.present, term.rows, np.int16 if wide else np.int8)
-    if term.what is What.AT_LEAST:
-        return _at_least(chunk, term)
-    return term.n - chunk.missing_of(term.rows).view(np.int8)
+    if term.what is What.ANSWERED:
+        return term.n - chunk.missing_of(term.rows).view(np.int8)
+    return _how_many(chunk, term)
 
 
 def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
@@ -177,22 +255,31 @@ def _prorate(out: Numbers, status: Bytes, missing: NDArray[np.uint8], n: int) ->
 def _of_items(chunk: _Chunk, plan: ScorePlan, out: Numbers, status: Bytes) -> None:
     _linear(chunk, plan, out)
     missing = chunk.missing_of(plan.rows)
-    if missing.any():
-        if plan.score.kind is ScoreKind.RECODED_SUM:
-            unbuilt: Flags = missing == plan.n
-        elif plan.may_miss:
-            counted = chunk.missing_of_form() if plan.per_form else missing
-            unbuilt = (counted > plan.may_miss) | (missing == plan.n)
-        else:
-            unbuilt = missing > 0
+    counted = chunk.missing_of_form() if plan.per_form else missing
+    lacks = bool(counted.any())
+    if lacks:
+        unbuilt = _unbuilt(plan, missing, counted)
         np.multiply(unbuilt.view(np.int8), NOT_SCORABLE, out=status)
-        if plan.may_miss:
+        if plan.prorates:
             _prorate(out, status, missing, plan.n)
+    if plan.score.factor != 1:
+        np.multiply(out, np.int16(plan.score.factor), out=out)
+    if lacks:
         _where(out, unbuilt, NO_SCORE)
     if plan.score.zero_if is not None:
         zero = chunk.holds(plan.score.zero_if)
         _where(out, zero, 0)
         _where(status, zero, SCORED)
+
+
+def _unbuilt(plan: ScorePlan, missing: NDArray[np.uint8], counted: NDArray[np.uint8]) -> Flags:
+    """Where too much is missing for a score."""
+    if plan.score.kind is ScoreKind.RECODED_SUM:
+        return np.asarray(missing == plan.n)
+    if not plan.may_miss:
+        return np.asarray(missing > 0)
+    too_many: Flags = counted > plan.may_miss
+    return too_many | (missing == plan.n) if plan.prorates else too_many
 
 
 def _sum_of(parts: Sequence[tuple[Numbers, Bytes]], out: Numbers, status: Bytes) -> None:
@@ -201,6 +288,33 @@ def _sum_of(parts: Sequence[tuple[Numbers, Bytes]], out: Numbers, status: Bytes)
     for value, state in parts[1:]:
         np.add(out, value, out=out)
         np.maximum(status, state, out=status)  # the worst state of a part is the state of the sum
+    if status.any():
+        _where(out, status == NOT_SCORABLE, NO_SCORE)
+
+
+def _formula(plan: ScorePlan, done: Mapping[str, tuple[Numbers, Bytes]], out: Numbers, status: Bytes) -> None:
+    """``(of − less) × times ÷ over`` in whole numbers, rounded half up or down to a step of the score."""
+    formula = plan.score.formula
+    if formula is None:
+        raise TypeError(plan.score.id)
+    value, state = done[formula.of]
+    top = value.astype(np.int32)
+    np.copyto(status, state)
+    for name in formula.scores[1:]:
+        np.maximum(status, done[name][1], out=status)
+    if formula.less is not None:
+        top -= done[formula.less][0]
+    top *= formula.times * plan.score.steps
+    over: Any = formula.over if isinstance(formula.over, int) else done[formula.over][0].astype(np.int32)
+    if not isinstance(formula.over, int):
+        _where(status, over == 0, NOT_SCORABLE)
+        over = np.maximum(over, 1)
+    if formula.over == 1:
+        np.copyto(out, top, casting="unsafe")
+    elif formula.rounding is Rounding.DOWN:
+        np.copyto(out, top // over, casting="unsafe")
+    else:
+        np.copyto(out, (2 * top + over) // (2 * over), casting="unsafe")
     if status.any():
         _where(out, status == NOT_SCORABLE, NO_SCORE)
 
@@ -220,25 +334,42 @@ def _rule(
         for condition in case.conditions:
             if isinstance(condition, ItemCondition):
                 holds &= chunk.holds(condition)
-                continue
-            value, _ = done[condition.score]
-            if condition.low is not None:
-                holds &= value >= condition.low
-            if condition.high is not None:
-                holds &= value <= condition.high
+            else:
+                holds &= _between(done[condition.score][0], condition)
         _where(out, holds, plan.outcomes.index(case.value))
     # A rule over scores says nothing where one of them could not be built.
     for name in {c.score for case in cases for c in case.conditions if not isinstance(c, ItemCondition)}:
         if done[name][1].any():
             _where(out, done[name][1] == NOT_SCORABLE, NO_SCORE)
+    if plan.rows != ():
+        _where(out, chunk.missing_of(plan.rows) > 0, NO_SCORE)
     np.multiply((out == NO_SCORE).view(np.int8), NOT_SCORABLE, out=status)
 
 
-def _bands(starts: Sequence[int], values: Numbers, out: Bytes) -> None:
+def _between(value: Numbers, condition: ScoreCondition) -> Flags:
+    found: Flags = np.ones(value.shape, dtype=np.bool_)
+    if condition.low is not None:
+        found &= value >= condition.low
+    if condition.high is not None:
+        found &= value <= condition.high
+    return found
+
+
+def band_places(starts: Sequence[int], values: Numbers, out: Bytes | None = None) -> Bytes:
     """The place of the band: how many bands begin at or below the value, less one. ``NO_SCORE`` is below all."""
-    out.fill(NO_BAND)
+    found = np.empty(values.shape, dtype=np.int8) if out is None else out
+    found.fill(NO_BAND)
     for start in starts:
-        np.add(out, (values >= start).view(np.int8), out=out)
+        np.add(found, (values >= start).view(np.int8), out=found)
+    return found
+
+
+def _bands(chunk: _Chunk, plan: ScorePlan, values: Numbers, out: Bytes) -> None:
+    band_places(plan.band_starts, values, out)
+    if plan.younger is not None:
+        younger = chunk.below(plan.younger.below)
+        if younger.any():
+            np.copyto(out, band_places(plan.younger.starts, values), where=younger)
 
 
 def _grades(chunk: _Chunk, out: Bytes) -> None:
@@ -262,20 +393,19 @@ def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
         answered |= (row != 0) & (row != MISSING)
     if not answered.any():
         return answered
-    for key in conditional.asked_if.items:
-        answered &= ~chunk.absent[places[key]]
-    contradicts: Flags = answered & ~chunk.holds(conditional.asked_if)
-    return contradicts
+    if isinstance(conditional.asked_if, PersonCondition):
+        return answered & chunk.not_for(conditional.asked_if)
+    return answered & chunk.known(conditional.asked_if) & ~chunk.holds(conditional.asked_if)
 
 
 def _same_answer(chunk: _Chunk) -> Flags:
-    """One and the same answer, not 0, on 20 items or more, or on items keyed both ways."""
+    """One and the same answer, not the lowest, on 20 items or more, or on items keyed both ways."""
     plan = chunk.plan
     highest = _fold(np.maximum, chunk.answers, plan.main_rows)
     lowest = _fold(
         np.minimum, chunk.answers.view(np.uint8), plan.main_rows
     )  # missing is 128 here: never least
-    same: Flags = (highest == lowest) & (highest > 0)
+    same: Flags = (highest == lowest) & (highest > plan.nothing)
     if not same.any():
         return same
     items = plan.instrument.main_items
@@ -315,21 +445,26 @@ def _judge(chunk: _Chunk, done: Mapping[str, tuple[Numbers, Bytes]], out: BatchS
         out=out.validity,
     )
     usable = ~invalid
-    for cutoff, flags in ((instrument.screens_at, out.over_cutoff), (instrument.severe_floor, out.severe)):
+    for cutoff, flags in ((plan.screens, out.over_cutoff), (plan.severe, out.severe)):
         if cutoff is not None:
-            np.logical_and(_reached(cutoff, value), usable, out=flags)
+            np.logical_and(_reached(chunk, cutoff, value), usable, out=flags)
 
 
-def _reached(cutoff: Cutoff, value: Numbers) -> Flags:
+def _reached(chunk: _Chunk, cutoff: CutoffPlan, value: Numbers) -> Flags:
+    limit: Any = cutoff.value
+    if cutoff.below is not None:
+        limit = np.where(chunk.below(cutoff.below), np.int16(cutoff.younger), np.int16(cutoff.value))
     if cutoff.higher_is_better:
-        below: Flags = (value <= cutoff.value) & (value != NO_SCORE)
+        below: Flags = (value <= limit) & (value != NO_SCORE)
         return below
-    above: Flags = value >= cutoff.value
+    above: Flags = value >= limit
     return above
 
 
-def _score_chunk(plan: Plan, answers: Bytes, out: BatchScores, *, trusted: bool) -> None:
-    chunk = _Chunk(plan, answers)
+def _score_chunk(
+    plan: Plan, answers: Bytes, people: People | None, out: BatchScores, *, trusted: bool
+) -> None:
+    chunk = _Chunk(plan, answers, people)
     if not trusted:
         _refuse_unknown(chunk)
     done: dict[str, tuple[Numbers, Bytes]] = {}
@@ -340,10 +475,12 @@ def _score_chunk(plan: Plan, answers: Bytes, out: BatchScores, *, trusted: bool)
             _sum_of([done[name] for name in score.of], value, status)
         elif score.kind is ScoreKind.RULE:
             _rule(chunk, each, done, value, status)
+        elif score.kind is ScoreKind.FORMULA:
+            _formula(each, done, value, status)
         else:
             _of_items(chunk, each, value, status)
         done[score.id] = (value, status)
-        _bands(each.band_starts, value, out.bands[score.id])
+        _bands(chunk, each, value, out.bands[score.id])
     _grades(chunk, out.grades)
     _judge(chunk, done, out)
 
@@ -361,11 +498,13 @@ def _refuse_unknown(chunk: _Chunk) -> None:
 def _is_allowed(chunk: _Chunk, rows: Rows, values: tuple[int, ...]) -> bool:
     where = rows if isinstance(rows, slice) else list(rows)
     block = chunk.answers[where]
-    if values != tuple(range(values[-1] + 1)):
+    lowest, highest = values[0], values[-1]
+    if lowest < 0 or values != tuple(range(lowest, highest + 1)):
         return bool(np.isin(block, (*values, MISSING)).all())
-    # Answers are 0 to m. Read without sign, all that is above m must be the mark for missing.
-    above = np.count_nonzero(block.view(np.uint8) > values[-1])
-    return bool(above == np.count_nonzero(chunk.absent[where]))
+    # Answers are l to m. Less l and read without sign, all that is above m − l must be the mark for missing.
+    shifted = block.view(np.uint8) - np.uint8(lowest) if lowest else block.view(np.uint8)
+    above = np.count_nonzero(shifted > highest - lowest)
+    return bool(above == np.count_nonzero(block == MISSING if chunk.plan.skips else chunk.absent[where]))
 
 
 def _empty(plan: Plan, n: int) -> BatchScores:
@@ -401,25 +540,31 @@ def _part(whole: BatchScores, where: slice) -> BatchScores:
     )
 
 
-def run(plan: Plan, answers: Bytes, *, trusted: bool = False) -> BatchScores:
+def run(plan: Plan, answers: Bytes, people: People | None = None, *, trusted: bool = False) -> BatchScores:
     """Score a matrix. ``trusted``: it holds nothing but answers of the instrument, so nobody looks again."""
     n = answers.shape[1]
     out = _empty(plan, n)
     if 0 < n <= plan.chunk:
-        _score_chunk(plan, answers, out, trusted=trusted)
+        _score_chunk(plan, answers, people, out, trusted=trusted)
         return out
     for start in range(0, n, plan.chunk):
         where = slice(start, start + plan.chunk)
-        _score_chunk(plan, np.ascontiguousarray(answers[:, where]), _part(out, where), trusted=trusted)
+        some = people.part(where) if people is not None else None
+        piece = np.ascontiguousarray(answers[:, where])
+        _score_chunk(plan, piece, some, _part(out, where), trusted=trusted)
     return out
 
 
-def score_batch(instrument: Instrument, answers: Bytes) -> BatchScores:
+def score_batch(instrument: Instrument, answers: Bytes, people: People | None = None) -> BatchScores:
     """Score N sheets at once: ``answers`` is int8, one row per item in item order, −128 where missing.
 
+    ``people`` says whose sheets they are, where sex or age change what is asked or which bands hold; without it
+    everybody was asked everything. Another layout of the items is another instrument: ``in_layout``.
     Raises ValueError for a wrong shape or a value that is not one of its item's answers.
     """
     plan = plan_of(instrument)
     if answers.ndim != 2 or answers.shape[0] != plan.k or answers.dtype != np.int8:
         raise ValueError(f"{instrument.code}: answers must be int8, {plan.k} items × sheets")
-    return run(plan, answers)
+    if people is not None and not len(people.sex) == len(people.age) == answers.shape[1]:
+        raise ValueError(f"{instrument.code}: as many people as sheets")
+    return run(plan, answers, people)

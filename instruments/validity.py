@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from instruments.definition import Sex
+
 SECONDS_PER_ITEM = 1.5
 """Faster than this nobody reads the items; a rule of this project."""
 
@@ -41,11 +43,14 @@ INVALIDATING = frozenset({Flag.BLANK, Flag.MISSING_ANSWERS, Flag.VALIDITY_SCALE}
 
 @dataclass(frozen=True, slots=True)
 class SheetConditions:
-    """How the sheet was filled in: seconds taken (None = not measured), helped, trouble reading."""
+    """How the sheet was filled in: seconds taken (None = not measured), helped, trouble reading; and by or about
+    whom, where a sheet asks (None = not known)."""
 
     seconds: int | None = None
     helped: bool = False
     reading_trouble: bool = False
+    sex: Sex | None = None
+    age: int | None = None
 
 
 def condition_flags(conditions: SheetConditions, answered: int) -> list[Flag]:
