@@ -15,8 +15,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from instruments.answers import AnswerSheet
-from instruments.definition import Conditional, Instrument, Item, Quantifier
-from instruments.text import ItemText, Pack, language_of, may_show
+from instruments.definition import Conditional, Instrument, Item, ItemCondition, Quantifier
+from instruments.layouts import in_layout
+from instruments.text import ItemText, Pack, arranged, language_of, may_show
 
 URL = "urn:xinqiao:questionnaire"
 LAYOUT_SYSTEM = "urn:xinqiao:layout"
@@ -40,6 +41,7 @@ def to_questionnaire(instrument: Instrument, pack: Pack | None = None, *, locale
     wording = pack if pack is not None and may_show(instrument) else None
     name = instrument.name.en if locale == "en" else instrument.name.zh
     layout = wording.layout if wording else instrument.default_layout
+    instrument = in_layout(instrument, layout)
     resource: Json = {
         "resourceType": "Questionnaire",
         "language": wording.language if wording else locale,
@@ -92,6 +94,8 @@ def _item(instrument: Instrument, item: Item, wording: Pack | None, locale: str)
 def _enable_when(instrument: Instrument, conditional: Conditional) -> Json:
     """When an item is asked. A condition that these rules cannot say is left out: the item is then always shown."""
     condition = conditional.asked_if
+    if not isinstance(condition, ItemCondition):
+        return {}
     pairs = [(key, value) for key in condition.items for value in condition.values]
     if condition.quantifier is Quantifier.ANY:
         operator, behaviour = "=", "any"
@@ -182,6 +186,8 @@ def from_questionnaire(
     """
     if not isinstance(resource, dict) or resource.get("resourceType") != "Questionnaire":
         raise NotAQuestionnaire
+    layout = _layout(resource) or layout or instrument.default_layout
+    instrument = arranged(instrument, layout)
     flat = list(_flat(resource.get("item")))
     if not flat or len(flat) > MOST_ITEMS:
         raise NotAQuestionnaire
@@ -196,7 +202,7 @@ def from_questionnaire(
         instrument=_code(resource, instrument),
         version=str(resource.get("version") or ""),
         language=language_of(str(resource.get("language") or language)),
-        layout=_layout(resource) or layout or instrument.default_layout,
+        layout=layout,
         title=str(resource.get("title") or ""),
         instructions="\n".join(introductions),
         items=tuple(items),

@@ -18,6 +18,7 @@ from importlib.resources import files
 from typing import Any, Self
 
 from instruments.definition import Instrument, Item
+from instruments.layouts import in_layout
 from instruments.reading import LibraryError, Node, load
 
 LANGUAGES = ("zh", "en")
@@ -234,6 +235,12 @@ def check_letters(pack: Pack, table: Mapping[tuple[str, str, str], Letters] | No
     return LetterCheck(len(compared), different, known.sources)
 
 
+def arranged(instrument: Instrument, layout: str) -> Instrument:
+    """The instrument as it stands in a layout; as usual where it has no such layout."""
+    known = any(each.id == layout for each in instrument.layouts)
+    return in_layout(instrument, layout) if known else instrument
+
+
 # --- checks against the instrument --------------------------------------------------------------------------
 
 
@@ -243,6 +250,7 @@ def problems(
     """Everything in which a pack does not agree with its instrument; empty when it fits."""
     if pack.instrument != instrument.code:
         return (Problem(Fault.INSTRUMENT, said={"found": pack.instrument[:20], "wanted": instrument.code}),)
+    instrument = arranged(instrument, pack.layout)
     found = [*_head(pack, instrument), *_items(pack, instrument)]
     known = {item.key: item for item in instrument.items}
     for item in pack.items:
@@ -354,7 +362,7 @@ def from_tables(
     by_item: dict[str, dict[int, str]] = {}
     for key, value, text in options:
         by_item.setdefault(key, {})[value] = text
-    known = {item.key: item for item in instrument.items}
+    known = {item.key: item for item in arranged(instrument, head.get("layout", "")).items}
     items = []
     for key, text in texts:
         given = by_item.get(key) or by_item.get("", {})
@@ -381,6 +389,7 @@ __all__ = [
     "LibraryError",
     "Pack",
     "Problem",
+    "arranged",
     "check_letters",
     "content_hash",
     "fits",

@@ -37,6 +37,7 @@ organisations_commands = typer.Typer(help="Areas, schools, facilities.", no_args
 audit_commands = typer.Typer(help="The trail of who saw and did what.", no_args_is_help=True)
 facilities_commands = typer.Typer(help="Facilities that receive referrals.", no_args_is_help=True)
 outbox_commands = typer.Typer(help="Background work that was given up.", no_args_is_help=True)
+instruments_commands = typer.Typer(help="Questionnaires of the library.", no_args_is_help=True)
 for _name, _group in (
     ("db", db_commands),
     ("accounts", accounts_commands),
@@ -44,6 +45,7 @@ for _name, _group in (
     ("facilities", facilities_commands),
     ("audit", audit_commands),
     ("outbox", outbox_commands),
+    ("instruments", instruments_commands),
 ):
     app.add_typer(_group, name=_name)
 
@@ -375,6 +377,24 @@ def retry_outbox() -> None:
     from api.cli.outbox import retry as run
 
     run(settings())
+
+
+# --- questionnaires ----------------------------------------------------------------------------------------
+
+
+@instruments_commands.command("pack")
+def write_instrument_pack(
+    code: Annotated[str, typer.Argument(help="the instrument, for example phq9")],
+    language: Annotated[str, typer.Option(help="zh or en")] = "zh",
+    layout: Annotated[str | None, typer.Option(help="the order of the form, where there are several")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="where to write; otherwise CODE-LANGUAGE.xlsx here")
+    ] = None,
+) -> None:
+    """Write the workbook in which the wording of a questionnaire is filled in."""
+    from api.cli.packs import write as run
+
+    run(code, language=language, layout=layout, out=out)
 
 
 # --- the way in --------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from python_calamine import CalamineError, CalamineWorkbook
 
 from instruments import Instrument
+from instruments.layouts import in_layout
 from instruments.text import Pack, from_tables
 from screening.spreadsheets import container
 from screening.spreadsheets.cells import ESCAPED, CellProblem, plain
@@ -40,7 +41,8 @@ def empty_pack(instrument: Instrument, language: str, layout: str = "") -> bytes
     """The workbook to fill in: everything stands in it but the wording."""
     from screening.spreadsheets.pack_writer import write_pack
 
-    return write_pack(instrument, language, layout or instrument.default_layout)
+    layout = layout or instrument.default_layout
+    return write_pack(in_layout(instrument, layout), language, layout)
 
 
 def read_pack(data: bytes, instrument: Instrument) -> Pack:

@@ -11,6 +11,7 @@ from instruments.text import (
     Fault,
     ItemText,
     Pack,
+    arranged,
     check_letters,
     content_hash,
     fits,
@@ -160,3 +161,17 @@ def test_tables_of_a_workbook_become_a_pack():
         PHQ9, head=head, texts=[(i.key, i.text) for i in pack.items], options=[*shared, *own, (last, 9, "雪")]
     )
     assert faults(odd) == [(Fault.OPTIONS, last)]
+
+
+def test_another_layout_is_compared_with_its_own_numbers():
+    """The item with answers of its own stands elsewhere there; labels follow the construct."""
+    rses = catalogue().get("rses")
+    other = next(layout.id for layout in rses.layouts if layout.order)
+    pack = made_up(arranged(rses, other), layout=other)
+    assert faults(pack, rses) == []
+    labels = [item.zh for item in arranged(rses, other).items]
+    assert labels != [item.zh for item in rses.items]
+    named = replace(
+        pack, items=tuple(replace(each, text=label) for each, label in zip(pack.items, labels, strict=True))
+    )
+    assert faults(named, rses) == [(Fault.LABEL, "")]

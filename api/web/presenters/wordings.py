@@ -132,6 +132,16 @@ def choices(locale: str) -> list[tuple[str, str]]:
     ]
 
 
+def workbooks(locale: str) -> list[tuple[str, str, str]]:
+    """(code, layout, name) of each empty workbook; the layout is named only where there are several."""
+    found = []
+    for each in (each for each in catalogue() if may_show(each)):
+        for one in each.layouts:
+            several = f" · {layout(each, one.id, locale)}" if len(each.layouts) > 1 else ""
+            found.append((each.code, one.id, f"{each.abbr}{several}"))
+    return found
+
+
 def not_kept() -> list[str]:
     """Those whose licence lets no screen show them."""
     return [each.abbr for each in catalogue() if not may_show(each)]

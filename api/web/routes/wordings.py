@@ -69,6 +69,7 @@ def _list(
         district=district_to_word(session, actor=actor),
         lines=present.lines(list_wordings(session, actor=actor), locale),
         choices=present.choices(locale),
+        workbooks=present.workbooks(locale),
         not_kept=present.not_kept(),
         languages=[(each, present.language(each, locale)) for each in LANGUAGES],
         form=form or Form(),
@@ -80,11 +81,14 @@ def _list(
 @router.get("/workbook/{code}")
 def download_workbook(code: str, request: Request, database: DatabaseDep, actor: PageActorDep) -> Response:
     """The workbook to fill in, in the language of the page or the one asked for."""
-    asked = request.query_params.get("in", "")
+    instrument, asked = _instrument(code), request.query_params.get("in", "")
     language = asked if asked in LANGUAGES else page_locale(request)
-    name = f"{_instrument(code).code}-{language}.xlsx"
+    layout = request.query_params.get("layout", "")
+    if layout and all(each.id != layout for each in instrument.layouts):
+        raise NotFound
+    name = f"{code}-{language}.xlsx"
     return Response(
-        empty_pack(_instrument(code), language),
+        empty_pack(instrument, language, layout),
         media_type=XLSX,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
