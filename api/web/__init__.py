@@ -18,6 +18,7 @@ from api.web.routes import (
     hotline,
     hotline_steps,
     imports,
+    papers,
     places,
     plans,
     referrals,
@@ -44,7 +45,7 @@ def routers() -> list[APIRouter]:
     """What the app includes: routers behind :func:`api.deps.get_page_actor`, except those of ``OPEN``."""
     school = [cases.router, talks.router, safety_talks.router, plans.router, sending.router, replies.router]
     worry = [worry_public.router, worries.router]
-    sheets = [imports.router, campaigns.router, administrations.router]
+    sheets = [imports.router, papers.router, campaigns.router, administrations.router]
     line = [hotline.router, hotline_steps.router, handovers.router]
     upkeep = [
         accounts.router,

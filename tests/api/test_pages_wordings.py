@@ -183,3 +183,28 @@ def test_another_district_and_other_posts_see_none_of_it(world, at):
     assert "/wordings" in at("second_officer").open("/today").text
     assert "/wordings" not in at("counsellor").open("/today").text
     assert at("second_officer").open(f"/wordings/{world.places['county']}").status_code == 404
+
+
+def test_papers_are_printed_from_the_campaign(world, at):
+    """One round through the printing process: numbers, the wording once it is in force, what is asked."""
+    pack = made_up(PHQ9)
+    counsellor = at("counsellor")
+    campaign = world.make_campaign("phq9", "sdq_s")
+    page = counsellor.open(f"/campaigns/{campaign}").text
+    at_papers = f"/campaigns/{campaign}/papers"
+    assert f'href="{at_papers}/phq9?in=zh"' in page
+    assert "wording=yes" not in page
+    assert counsellor.open(f"{at_papers}/phq9?wording=yes").status_code == 404
+    path = bring(at("edu_officer"), fhir(pack)).headers["location"]
+    at("county_centre").send(f"{path}/approve", path)
+    assert f"{at_papers}/phq9?in=en&amp;wording=yes" in counsellor.open(f"/campaigns/{campaign}").text
+    sizes = {}
+    for name in ("phq9?in=zh", "phq9?in=zh&wording=yes", "sdq_s?in=en"):
+        answer = counsellor.open(f"{at_papers}/{name}")
+        assert answer.headers["content-type"] == "application/pdf"
+        assert answer.content.startswith(b"%PDF")
+        sizes[name] = len(answer.content)
+    assert sizes["phq9?in=zh"] != sizes["phq9?in=zh&wording=yes"]
+    assert counsellor.open(at_papers).content == counsellor.open(at_papers).content
+    assert counsellor.open(f"{at_papers}/gad7").status_code == 404
+    assert at("other_counsellor").open(at_papers).status_code == 404

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import Depends, Request, Response
+from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.versions import SeenDep
@@ -15,7 +16,7 @@ from screening.access import May, places
 from screening.actions import campaigns as actions
 from screening.core.clock import local_day
 from screening.core.errors import NotFound
-from screening.models.campaign import CampaignStatus
+from screening.models.campaign import Campaign, CampaignStatus
 from screening.models.consent import Purpose
 from screening.queries.campaigns import (
     current_consents,
@@ -24,7 +25,9 @@ from screening.queries.campaigns import (
     progress,
     recorded_sheets,
 )
+from screening.queries.children import organisation_of
 from screening.queries.rosters import last_entry_of, list_class, list_classes
+from screening.queries.wordings import wording_for
 
 router = page_router(prefix="/campaigns", dependencies=[Depends(get_page_actor)])
 
@@ -66,9 +69,20 @@ def show_campaign(campaign_id: UUID, request: Request, session: SessionDep, acto
         instruments=[(each, present.name_of(each, locale)) for each in present.instruments(campaign)],
         step=present.next_step(campaign, actor, locale),
         why_no_sheets=present.why_no_sheets(campaign, locale),
+        worded=_worded(session, campaign, locale),
         imports=campaign.organisation_id in places(actor, May.IMPORT),
         records=campaign.organisation_id in places(actor, May.RECORD_SHEET),
     )
+
+
+def _worded(session: Session, campaign: Campaign, locale: str) -> set[str]:
+    """The questionnaires whose wording is in force here."""
+    school = organisation_of(session, campaign.organisation_id)
+    return {
+        each.code
+        for each in present.instruments(campaign)
+        if wording_for(session, organisation=school, instrument=each, locale=locale) is not None
+    }
 
 
 @router.post("/{campaign_id}/steps", dependencies=[needs(May.RUN_CAMPAIGN, May.APPROVE_CAMPAIGN)])
