@@ -78,12 +78,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_wording_pack_instrument", "wording_pack", ["organisation_id", "instrument"])
     op.add_column("campaign", sa.Column("grades", Json, nullable=True))
+    op.add_column("campaign", sa.Column("informants", Json, nullable=True))
     op.add_column("campaign", sa.Column("without_safety_by", sa.Uuid(), nullable=True))
     op.add_column("campaign", sa.Column("without_safety_at", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
-    for column in ("without_safety_at", "without_safety_by", "grades"):
+    for column in ("without_safety_at", "without_safety_by", "informants", "grades"):
         op.drop_column("campaign", column)
     op.drop_index("ix_wording_pack_instrument", table_name="wording_pack")
     op.drop_table("wording_pack")
