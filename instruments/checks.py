@@ -28,6 +28,8 @@ Problem = tuple[str, str]
 HIGHEST_GRADE = 12
 """The last year of senior or vocational school; years are counted from the first of primary school, 0 is kindergarten."""
 
+_SUMMED = (ScoreKind.SUM, ScoreKind.SUM_TIMES, ScoreKind.MEAN, ScoreKind.PRORATED_SUM)
+
 _LOINC = re.compile(r"([0-9]{1,7})-([0-9])")
 _LOINC_ANSWER = re.compile(r"LA[0-9]{1,6}-[0-9]")
 
@@ -114,9 +116,12 @@ def _scores(instrument: Instrument) -> Iterator[Problem]:
         yield from _left_out(instrument, score)
         if score.min_answered is not None and not 1 <= score.min_answered <= len(score.items):
             yield f"scores.{score.id}.min_answered", "is not between 1 and the number of items"
+    summed = {key for score in instrument.scores if score.kind in _SUMMED for key in score.items}
     for item in instrument.main_items:
         if item.key not in used:
             yield "scores", f"item {item.key} counts towards no score"
+        if item.reverse and item.key not in summed:
+            yield "reverse", f"item {item.key} is in no sum: counting it the other way means nothing"
 
 
 def _left_out(instrument: Instrument, score: ScoreDefinition) -> Iterator[Problem]:

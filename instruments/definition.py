@@ -248,13 +248,14 @@ class ScoreDefinition:
         """The engine counts in whole steps: so many make one point. A mean of n items moves in steps of 1/n."""
         if self.kind is ScoreKind.MEAN:
             return len(self.items)
-        return 10**self.decimals if self.kind is ScoreKind.FORMULA else 1
+        size: int = 10**self.decimals
+        return size if self.kind is ScoreKind.FORMULA else 1
 
     def printed(self, steps: int) -> Number:
         """So many steps as the number people read: exact, and rounded half up where it has decimals."""
         if not self.decimals:
             return steps // self.steps
-        size = 10**self.decimals
+        size: int = 10**self.decimals
         return (2 * steps * size + self.steps) // (2 * self.steps) / size
 
     @property

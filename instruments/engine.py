@@ -555,6 +555,20 @@ def run(plan: Plan, answers: Bytes, people: People | None = None, *, trusted: bo
     return out
 
 
+def not_asked(instrument: Instrument, answers: Bytes, people: People | None = None) -> Flags:
+    """Which items were rightly left out, item by item and sheet by sheet: their condition is known and does not hold."""
+    chunk = _Chunk(plan_of(instrument), answers, people)
+    found: Flags = np.zeros(answers.shape, dtype=np.bool_)
+    for conditional in instrument.conditionals:
+        if isinstance(conditional.asked_if, PersonCondition):
+            where = chunk.not_for(conditional.asked_if)
+        else:
+            where = chunk.known(conditional.asked_if) & ~chunk.holds(conditional.asked_if)
+        for key in conditional.items:
+            found[instrument.positions[key]] = where
+    return found
+
+
 def score_batch(instrument: Instrument, answers: Bytes, people: People | None = None) -> BatchScores:
     """Score N sheets at once: ``answers`` is int8, one row per item in item order, −128 where missing.
 

@@ -12,6 +12,7 @@ from instruments.definition import (
     CriticalRule,
     Cutoff,
     Grade,
+    Number,
     ScoreDefinition,
     ScoreKind,
     Text,
@@ -36,6 +37,8 @@ def parse_bands(root: Node, scores: Scores) -> tuple[BandSet, ...]:
 
 def _band(node: Node, score: ScoreDefinition, name: str, certainty: Certainty) -> Band:
     outcome = None
+    low: Number
+    high: Number
     if score.kind is ScoreKind.RULE:
         outcome = node.one_of("value", score.outcomes)
         low = high = score.outcomes.index(outcome)

@@ -137,7 +137,7 @@ class Plan:
     main_parts: tuple[Rows, ...]
     """``main_rows`` as the rows of scores, where these share it out among them; otherwise itself."""
     main_leaves: Rows
-    """What the main score rests on and was to be asked of everybody; () where the form's limit says it all."""
+    """What the main score rests on and was to be asked; () where the form's limit says it all."""
     form_limit: int | None
     """More missing answers than this in the main list make the sheet unfit; None = judged by the main score."""
     watch_lines: bool
@@ -182,7 +182,9 @@ def plan_of(instrument: Instrument) -> Plan:
     leaves = _leaves(instrument)
     main = [place[item.key] for item in instrument.main_items]
     reversed_ = any(item.reverse for item in instrument.main_items)
-    asked_later = {key for each in instrument.conditionals for key in each.items}
+    skips = _skips(instrument)
+    # Where blanks are judged item by item, one that was not to be asked is none (``SkipPlan``).
+    asked_later = set() if skips else {key for each in instrument.conditionals for key in each.items}
     limit = _form_limit(instrument.missing, len(main))
     strict_extra = set(leaves[instrument.main_score]) - {item.key for item in instrument.main_items}
     counted_by_form = limit is not None and instrument.missing is not None and not strict_extra
@@ -210,7 +212,7 @@ def plan_of(instrument: Instrument) -> Plan:
         form_limit=limit,
         watch_lines=len(main) >= STRAIGHT_LINE_ITEMS or reversed_,
         nothing=min(option.value for option in instrument.responses if option.value >= 0),
-        skips=_skips(instrument),
+        skips=skips,
         screens=_cutoff(instrument, instrument.screens_at),
         severe=_cutoff(instrument, instrument.severe_floor),
     )

@@ -171,15 +171,26 @@ def run_import(
 @app.command("score")
 def run_score(
     code: Annotated[str, typer.Argument(help="the instrument, for example phq9")],
-    answers: Annotated[Path, typer.Argument(help="CSV: columns 1 to n, extra items by name, id if wanted")],
+    answers: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV: columns 1 to n, extra items by name; id, sex, age, item_order if wanted; - is standard input"
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="where to write; otherwise the screen")
     ] = None,
+    bands: Annotated[
+        str | None, typer.Option("--bands", help="the band set to use instead of the default ones")
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="write the good rows and list the bad ones (exit status 1)")
+    ] = False,
 ) -> None:
     """Score a CSV file of answers: one row out per row in, no database."""
     from api.cli.score import score as run
 
-    run(code, answers, out)
+    run(code, answers, out, bands, keep_going)
 
 
 @app.command("demo")

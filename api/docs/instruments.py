@@ -24,7 +24,15 @@ from instruments import (
     SheetConditions,
     catalogue,
 )
-from instruments.definition import CriticalMatch, ItemCondition, MissingKind, Per, RuleCase
+from instruments.definition import (
+    CriticalMatch,
+    ItemCondition,
+    MissingKind,
+    Per,
+    PersonCondition,
+    Reliability,
+    RuleCase,
+)
 
 FOLDER = "docs/reference/instruments"
 EXAMPLES = Path(__file__).resolve().parents[2] / "tests" / "instruments" / "spec"
@@ -88,10 +96,11 @@ def _recorder(group: Group) -> Callable[..., None]:
         *,
         every: int | None = None,
         answers: Mapping[int | str, int | None] | None = None,
+        layout: str | None = None,
         conditions: SheetConditions | None = None,
         expect: Mapping[str, Any],
     ) -> None:
-        given = _given(every, answers or {}, conditions)
+        given = _given(every, answers or {}, layout, conditions)
         expected = "; ".join(f"{name.replace('_', ' ')} {_plain(value)}" for name, value in expect.items())
         group.examples.append(Example(code, given, expected))
 
@@ -99,7 +108,10 @@ def _recorder(group: Group) -> Callable[..., None]:
 
 
 def _given(
-    every: int | None, answers: Mapping[int | str, int | None], conditions: SheetConditions | None
+    every: int | None,
+    answers: Mapping[int | str, int | None],
+    layout: str | None,
+    conditions: SheetConditions | None,
 ) -> str:
     by_answer: dict[int | None, list[int | str]] = {}
     for key, answer in answers.items():
@@ -108,11 +120,21 @@ def _given(
     parts += [
         f"{_spans(keys)} {'blank' if answer is None else f'= {answer}'}" for answer, keys in by_answer.items()
     ]
-    if conditions is not None:
-        parts += [f"{conditions.seconds} s"] if conditions.seconds is not None else []
-        parts += ["with help"] if conditions.helped else []
-        parts += ["trouble reading"] if conditions.reading_trouble else []
-    return "; ".join(parts)
+    parts += [f"layout {layout}"] if layout else []
+    return "; ".join([*parts, *(_circumstances(conditions) if conditions else ())])
+
+
+def _circumstances(said: SheetConditions) -> Iterator[str]:
+    if said.seconds is not None:
+        yield f"{said.seconds} s"
+    if said.helped:
+        yield "with help"
+    if said.reading_trouble:
+        yield "trouble reading"
+    if said.sex is not None:
+        yield said.sex.value
+    if said.age is not None:
+        yield f"aged {said.age}"
 
 
 def _spans(keys: list[int | str]) -> str:
@@ -187,7 +209,8 @@ def _cut(cutoff: Cutoff | None) -> str:
     if cutoff is None:
         return "none"
     sign = "≤" if cutoff.higher_is_better else "≥"
-    return f"{cutoff.score} {sign} {cutoff.value} (set {cutoff.set}, certainty {cutoff.certainty})"
+    younger = f"; below age {cutoff.younger.below}: {cutoff.younger.value}" if cutoff.younger else ""
+    return f"{cutoff.score} {sign} {cutoff.value} (set {cutoff.set}, certainty {cutoff.certainty}){younger}"
 
 
 def _facts(each: Instrument) -> str:
@@ -196,16 +219,53 @@ def _facts(each: Instrument) -> str:
         ("fact", "value"),
         [
             ("version", f"`{each.version}`, tier {each.tier}, certainty {each.certainty}"),
+            ("measures", ", ".join(each.constructs)),
             ("answered by", f"{', '.join(each.informants)}; age {_ages(each)} ({each.grade_zh})"),
+            ("may be asked in", _grades(each)),
             ("window", f"{window}: {each.recall.en}"),
             ("answers", ", ".join(f"{option.value} {option.en} ({option.zh})" for option in each.responses)),
             ("missing answers", _missing(each)),
             ("not interpreted when", _validity(each)),
+            ("coding", f"{each.coding}; {len(each.main_items)} items"),
+            ("order of the items", _layouts(each)),
+            ("asked only", _conditionals(each)),
             ("screening cut-off", _cut(each.screens_at)),
             ("severe floor", _cut(each.severe_floor)),
             ("shortest gap", f"{each.retest_min_gap_days} days ({each.retest.basis})"),
         ],
     )
+
+
+def _grades(each: Instrument) -> str:
+    last = each.grade_max
+    span = f"grades {each.grade_min} to {last}" if last is not None else f"grades {each.grade_min} and up"
+    marked = [
+        f"{item.key}{f' (from grade {item.min_grade})' if item.min_grade else ''}"
+        for item in each.items
+        if item.sensitive or item.min_grade
+    ]
+    return f"{span}; sensitive items: {', '.join(marked) or 'none'}"
+
+
+def _layouts(each: Instrument) -> str:
+    texts = []
+    for layout in each.layouts:
+        order = f": {', '.join(layout.order)} of the usual order ({layout.how})" if layout.order else ""
+        texts.append(f"`{layout.id}` {layout.en}{order}")
+    return "; ".join(texts)
+
+
+def _conditionals(each: Instrument) -> str:
+    texts = []
+    for one in each.conditionals:
+        if not isinstance(one.asked_if, PersonCondition):
+            when = _condition(one.asked_if)
+        elif one.asked_if.sex is not None:
+            when = one.asked_if.sex.value
+        else:
+            when = f"age {one.asked_if.age_from} and up"
+        texts.append(f"{', '.join(one.items)} if {when}")
+    return "; ".join(texts) or "everything of everybody"
 
 
 def _missing(each: Instrument) -> str:
@@ -216,9 +276,10 @@ def _missing(each: Instrument) -> str:
     text = {
         MissingKind.INCOMPLETE: "no score with a missing answer",
         MissingKind.PRORATE: f"up to {rule.max_missing} in {where}: mean of the others, rounded half up",
+        MissingKind.ZERO: f"up to {rule.max_missing} in {where} count 0; with more nothing is scored",
         MissingKind.REFUSAL_IS_POSITIVE: f"a refusal ({rule.refusal}) counts as positive; no blanks",
     }[rule.kind]
-    return f"{text} ({rule.how})"
+    return f"{text} ({rule.how}{'; ' + rule.note if rule.note else ''})"
 
 
 def _validity(each: Instrument) -> str:
@@ -247,7 +308,7 @@ def _scores(each: Instrument) -> str:
 def _range(score: ScoreDefinition) -> str:
     if score.kind is ScoreKind.RULE:
         return ", ".join(score.outcomes)
-    return f"{score.low}-{score.high}" + (", higher is better" if score.higher_is_better else "")
+    return f"{score.low} to {score.high}" + (", higher is better" if score.higher_is_better else "")
 
 
 def _how(score: ScoreDefinition) -> str:
@@ -264,7 +325,24 @@ def _how(score: ScoreDefinition) -> str:
         return f"sum of {keys} with " + ", ".join(f"{a} → {b}" for a, b in score.recode) + zero
     if score.kind is ScoreKind.RULE:
         return "; ".join(_case(case) for case in score.cases)
-    return f"sum of {keys}"
+    return _computed(score, keys)
+
+
+def _computed(score: ScoreDefinition, keys: str) -> str:
+    if score.kind is ScoreKind.MEAN:
+        return f"mean of {keys}, {score.decimals} decimals, half up; cut-offs meet the unrounded mean"
+    if score.kind is ScoreKind.SUM_TIMES:
+        return f"{score.factor} × the sum of {keys}"
+    if score.kind is ScoreKind.COUNT_EQUAL:
+        return f"how many of {keys} are {score.equal}"
+    formula = score.formula
+    if formula is None:
+        return f"sum of {keys}"
+    less = f"({formula.of} − {formula.less})" if formula.less else formula.of
+    times = f" × {formula.times}" if formula.times != 1 else ""
+    over = f" ÷ {formula.over}" if formula.over != 1 else ""
+    rounded = {"down": "the whole part", "half_up": f"{score.decimals} decimals, half up"}[formula.rounding]
+    return less + times + over + (f", {rounded}" if over else "")
 
 
 def _case(case: RuleCase) -> str:
@@ -342,6 +420,37 @@ def _examples(each: Instrument, groups: list[Group]) -> str:
     return "\n\n".join(parts)
 
 
+def _evidence(each: Instrument) -> str:
+    lines = []
+    for study in each.validation:
+        figures = [f"n = {study.n}"] if study.n else []
+        named = {
+            "alpha": study.alpha,
+            "retest": study.retest,
+            "cut-off": study.cutoff,
+            "sensitivity": study.sensitivity,
+            "specificity": study.specificity,
+            "AUC": study.auc,
+        }
+        figures += [f"{name} {value}" for name, value in named.items() if value is not None]
+        lines.append(f"- Study: {study.population} ({'; '.join(figures) or 'no figures'}). {study.ref}")
+    for norm in each.norms:
+        rows = ", ".join(
+            f"{row.score} above {row.positive_above}" for row in norm.rows if row.positive_above is not None
+        )
+        lines.append(
+            f"- Norm: {norm.population}{f', n = {norm.n}' if norm.n else ''}. {rows or norm.note or ''} {norm.ref or ''}"
+        )
+    lines += [f"- Reliability: {_reliability(one)}" for one in each.reliability]
+    return "\n".join(lines)
+
+
+def _reliability(one: Reliability) -> str:
+    gap = f" over {one.interval}" if one.interval else ""
+    size = f", n = {one.n}" if one.n else ""
+    return f"{one.score}, {one.kind} {one.value}{gap} ({one.population}{size}; certainty {one.certainty}). {one.ref}"
+
+
 def _beside(each: Instrument) -> str:
     licence = each.licence
     shown = "may be shown on a screen" if licence.on_screen else "is not shown on a screen"
@@ -349,6 +458,7 @@ def _beside(each: Instrument) -> str:
         "## Licence, sources, doubts",
         f"{licence.holder}. Status {licence.status} (certainty {licence.certainty}); wording {shown}. "
         f"Items: {licence.reproduce_items}. Electronic: {licence.electronic}.",
+        _evidence(each),
         "\n".join(f"- {source.id}: {source.what}" for source in each.sources),
         "\n".join(
             f"- {fact.about}: {fact.how} {', '.join(fact.source)}".rstrip() for fact in each.provenance
