@@ -128,6 +128,40 @@ def result_of(session: Session, *, entry: RosterEntry, administration_id: UUID) 
     return result
 
 
+def export_sheet(
+    session: Session, *, actor: Actor, administration_id: UUID, now: datetime
+) -> tuple[Administration, str]:
+    """A sheet that is about to leave in another form, and the number of the child's file. The reading is recorded.
+
+    Talks of a protected case are never exported.
+    """
+    check_may(actor, May.READ_SCORES)
+    row = session.execute(
+        select(Administration, Child.file_no, Child.organisation_id)
+        .join(Child, Child.id == Administration.child_id)
+        .where(
+            Administration.id == administration_id,
+            Administration.voided_at.is_(None),
+            Administration.protected.is_(False),
+            Administration.child_id.in_(visible_child_ids(actor)),
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    sheet, file_no, organisation_id = row
+    check_may_about(actor, May.READ_SCORES, organisation_id)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.SHEET_EXPORT,
+        at=now,
+        child_id=sheet.child_id,
+        subject_id=sheet.id,
+        detail={"instrument": sheet.instrument},
+    )
+    return sheet, file_no
+
+
 def newest_results(results: Sequence[ScreenResult]) -> list[ScreenResult]:
     """The newest of each instrument and informant, of a list with the newest first."""
     newest: dict[tuple[str, str], ScreenResult] = {}
