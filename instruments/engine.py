@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ NO_BAND = -1
 SCORED, PRORATED, NOT_SCORABLE = 0, 1, 2
 VALID, DOUBTFUL, INVALID = 0, 1, 2
 _FEW = 256
+_SELDOM = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,11 @@ class _Chunk:
         """The answers that scores are built of: without those to items that are not for this person."""
         self.absent: Flags = answers == MISSING
         self.missing: Bytes = self.absent.view(np.int8)
-        # −128 becomes 0. A negative answer would become nonsense, but the catalogue lets none into a sum.
-        self.present: Bytes = answers & 127
         self.n = answers.shape[1]
         self._missing_of: dict[int, NDArray[np.uint8]] = {}
         self._missing_of_form: NDArray[np.uint8] | None = None
+        self._present: Bytes | None = None
+        self._highest: dict[int, Bytes] = {}
         for skip in plan.skips:
             self._skip(skip)
 
@@ -126,7 +128,6 @@ class _Chunk:
                 self.counted = self.answers.copy()
             for place in skip.places:
                 _where(self.counted[place], not_asked, MISSING)
-                _where(self.present[place], not_asked, 0)
         else:
             not_asked = self.known(skip.asked_if) & ~self.holds(skip.asked_if)
         for place in skip.places:
@@ -151,6 +152,21 @@ class _Chunk:
         """Where all items of a condition are answered."""
         places = [self.plan.instrument.positions[key] for key in condition.items]
         return np.asarray(~self.absent[places].any(axis=0))
+
+    @property
+    def present(self) -> Bytes:
+        """The answers with 0 for a missing one. A negative answer would become nonsense, but the catalogue lets none
+        into a sum."""
+        if self._present is None:
+            self._present = self.counted & 127
+        return self._present
+
+    def highest(self, rows: Rows) -> Bytes:
+        """The highest answer of each sheet among ``rows``; the mark for missing is the lowest number there is."""
+        found = self._highest.get(id(rows))
+        if found is None:
+            found = self._highest[id(rows)] = _fold(np.maximum, self.answers, rows)
+        return found
 
     def missing_of(self, rows: Rows) -> NDArray[np.uint8]:
         """How many of ``rows`` are missing, per sheet. ``rows`` is one of the plan's own objects."""
@@ -189,9 +205,15 @@ class _Chunk:
 
 def _where(out: NDArray[Any], mask: Flags, value: int) -> None:
     """``out[mask] = value``. A masked write costs some fifteen times as much per sheet as these bit operations,
-    and a quarter as much for a single sheet."""
-    if out.size < _FEW:
+    and a quarter as much for a single sheet; where few sheets are meant, these few are sought out."""
+    size = out.size
+    if size < _FEW:
         np.copyto(out, value, where=mask)
+        return
+    meant = np.count_nonzero(mask)
+    if meant * _SELDOM < size:
+        if meant:
+            out[np.flatnonzero(mask)] = value
         return
     chosen = np.negative(mask.view(np.int8), dtype=out.dtype)  # −1 (all bits) where true, otherwise 0
     np.bitwise_and(chosen, out ^ out.dtype.type(value), out=chosen)
@@ -223,10 +245,24 @@ def _how_many(chunk: _Chunk, term: Term) -> NDArray[Any]:
 
 def _evaluate(chunk: _Chunk, term: Term, wide: bool) -> NDArray[Any]:
     if term.what is What.VALUE:
+        if term.alone and not chunk.plan.skips:
+            return _sum(chunk, term.rows, wide)
         return _add(chunk.present, term.rows, np.int16 if wide else np.int8)
     if term.what is What.ANSWERED:
         return term.n - chunk.missing_of(term.rows).view(np.int8)
     return _how_many(chunk, term)
+
+
+def _sum(chunk: _Chunk, rows: Rows, wide: bool) -> NDArray[Any]:
+    """The sum of the answers without taking the marks for missing out first: each is −128, and they are counted.
+
+    In bytes a sum below 128 is right but for the highest bit, which an odd number of marks turns over.
+    """
+    missing = chunk.missing_of(rows)
+    if wide:
+        return _add(chunk.answers, rows, np.int16) + (missing.astype(np.int16) << 7)
+    total = _add(chunk.answers.view(np.uint8), rows, np.uint8)
+    return (total ^ (missing << 7)).view(np.int8)
 
 
 def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
@@ -245,7 +281,8 @@ def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
 def _prorate(out: Numbers, status: Bytes, missing: NDArray[np.uint8], n: int) -> None:
     """n × the mean of the answered, rounded half up, in whole numbers: never in floating point, where a
     half may fall on either side of a cut-off."""
-    where = np.flatnonzero((missing > 0) & (status == SCORED))
+    where = np.flatnonzero(missing > 0)
+    where = where[status[where] == SCORED]
     if where.size:
         answered = n - missing[where].astype(np.int32)
         out[where] = (2 * out[where].astype(np.int32) * n + answered) // (2 * answered)
@@ -256,7 +293,7 @@ def _of_items(chunk: _Chunk, plan: ScorePlan, out: Numbers, status: Bytes) -> No
     _linear(chunk, plan, out)
     missing = chunk.missing_of(plan.rows)
     counted = chunk.missing_of_form() if plan.per_form else missing
-    lacks = bool(counted.any())
+    lacks = np.count_nonzero(counted) > 0
     if lacks:
         unbuilt = _unbuilt(plan, missing, counted)
         np.multiply(unbuilt.view(np.int8), NOT_SCORABLE, out=status)
@@ -288,7 +325,7 @@ def _sum_of(parts: Sequence[tuple[Numbers, Bytes]], out: Numbers, status: Bytes)
     for value, state in parts[1:]:
         np.add(out, value, out=out)
         np.maximum(status, state, out=status)  # the worst state of a part is the state of the sum
-    if status.any():
+    if np.count_nonzero(status):
         _where(out, status == NOT_SCORABLE, NO_SCORE)
 
 
@@ -315,7 +352,7 @@ def _formula(plan: ScorePlan, done: Mapping[str, tuple[Numbers, Bytes]], out: Nu
         np.copyto(out, top // over, casting="unsafe")
     else:
         np.copyto(out, (2 * top + over) // (2 * over), casting="unsafe")
-    if status.any():
+    if np.count_nonzero(status):
         _where(out, status == NOT_SCORABLE, NO_SCORE)
 
 
@@ -328,44 +365,48 @@ def _rule(
 ) -> None:
     """The first case that holds decides; the lines are therefore written from the last to the first."""
     cases = plan.score.cases
-    out.fill(NO_SCORE)
-    for case in reversed(cases):
-        holds: Flags = np.ones(chunk.n, dtype=np.bool_)
-        for condition in case.conditions:
-            if isinstance(condition, ItemCondition):
-                holds &= chunk.holds(condition)
-            else:
-                holds &= _between(done[condition.score][0], condition)
+    out.fill(NO_SCORE if cases[-1].conditions else plan.outcomes.index(cases[-1].value))
+    for case in reversed(cases if cases[-1].conditions else cases[:-1]):
+        conditions = [
+            chunk.holds(each) if isinstance(each, ItemCondition) else _between(done[each.score][0], each)
+            for each in case.conditions
+        ]
+        holds = reduce(np.logical_and, conditions)
         _where(out, holds, plan.outcomes.index(case.value))
     # A rule over scores says nothing where one of them could not be built.
     for name in {c.score for case in cases for c in case.conditions if not isinstance(c, ItemCondition)}:
-        if done[name][1].any():
+        if np.count_nonzero(done[name][1]):
             _where(out, done[name][1] == NOT_SCORABLE, NO_SCORE)
     if plan.rows != ():
         _where(out, chunk.missing_of(plan.rows) > 0, NO_SCORE)
-    np.multiply((out == NO_SCORE).view(np.int8), NOT_SCORABLE, out=status)
+    _where(status, out == NO_SCORE, NOT_SCORABLE)
 
 
 def _between(value: Numbers, condition: ScoreCondition) -> Flags:
-    found: Flags = np.ones(value.shape, dtype=np.bool_)
-    if condition.low is not None:
-        found &= value >= condition.low
-    if condition.high is not None:
-        found &= value <= condition.high
-    return found
+    if condition.high is None:
+        return np.asarray(value >= (NO_SCORE if condition.low is None else condition.low))
+    below: Flags = value <= condition.high
+    return below if condition.low is None else below & (value >= condition.low)
 
 
 def band_places(starts: Sequence[int], values: Numbers, out: Bytes | None = None) -> Bytes:
     """The place of the band: how many bands begin at or below the value, less one. ``NO_SCORE`` is below all."""
     found = np.empty(values.shape, dtype=np.int8) if out is None else out
-    found.fill(NO_BAND)
-    for start in starts:
+    if not starts:
+        found.fill(NO_BAND)
+        return found
+    if found.size < _FEW:
+        found[...] = np.searchsorted(starts, values, side="right")
+        return np.subtract(found, 1, out=found)
+    np.greater_equal(values, starts[0], out=found.view(np.bool_))
+    for start in starts[1:]:
         np.add(found, (values >= start).view(np.int8), out=found)
-    return found
+    return np.subtract(found, 1, out=found)
 
 
 def _bands(chunk: _Chunk, plan: ScorePlan, values: Numbers, out: Bytes) -> None:
-    band_places(plan.band_starts, values, out)
+    if plan.band_starts:
+        band_places(plan.band_starts, values, out)
     if plan.younger is not None:
         younger = chunk.below(plan.younger.below)
         if younger.any():
@@ -379,9 +420,17 @@ def _grades(chunk: _Chunk, out: Bytes) -> None:
         for row, codes in rule.matches[1:]:
             fired = fired & chunk.among(row, codes)
         if rule.needs_answers:
-            fired = fired & ~chunk.absent.all(axis=0)
+            fired = _without_blank(chunk, fired)
         # NO_GRADE where it did not fire, its rank where it did.
         np.minimum(out, NO_GRADE - fired.view(np.int8) * np.int8(NO_GRADE - rule.rank), out=out)
+
+
+def _without_blank(chunk: _Chunk, fired: Flags) -> Flags:
+    """``fired`` without the sheets on which nothing at all was answered."""
+    blank = chunk.missing_of_form() == len(chunk.plan.instrument.main_items)
+    if not blank.any():
+        return fired
+    return fired & ~(blank & chunk.absent.all(axis=0))
 
 
 def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
@@ -401,7 +450,7 @@ def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
 def _same_answer(chunk: _Chunk) -> Flags:
     """One and the same answer, not the lowest, on 20 items or more, or on items keyed both ways."""
     plan = chunk.plan
-    highest = _fold(np.maximum, chunk.answers, plan.main_rows)
+    highest = chunk.highest(plan.main_rows)
     lowest = _fold(
         np.minimum, chunk.answers.view(np.uint8), plan.main_rows
     )  # missing is 128 here: never least
@@ -425,40 +474,43 @@ def _fold(ufunc: np.ufunc, block: NDArray[Any], rows: Rows) -> NDArray[Any]:
 def _judge(chunk: _Chunk, done: Mapping[str, tuple[Numbers, Bytes]], out: BatchScores) -> None:
     """Validity, and then what a valid or doubtful sheet says about the cut-offs."""
     plan, instrument = chunk.plan, chunk.plan.instrument
+    value, status = done[instrument.main_score]
     for rule in instrument.validity:
         np.logical_or(out.unfit, done[rule.score][0] >= rule.at_least, out=out.unfit)
-    if plan.form_limit is not None:
-        np.greater(chunk.missing_of_form(), plan.form_limit, out=out.too_few)
-    value, status = done[instrument.main_score]
-    if plan.main_leaves != () and status.any():
-        np.logical_or(
-            out.too_few, (status == NOT_SCORABLE) & (chunk.missing_of(plan.main_leaves) > 0), out=out.too_few
-        )
+    _count_missing(chunk, status, out.too_few)
     if plan.watch_lines:
         np.copyto(out.straight_line, _same_answer(chunk))
     for conditional in instrument.conditionals:
         np.logical_or(out.contradiction, _contradicts(chunk, conditional), out=out.contradiction)
-    invalid = out.unfit | out.too_few
-    np.maximum(
-        (out.straight_line | out.contradiction).view(np.int8),
-        invalid.view(np.int8) * np.int8(INVALID),
-        out=out.validity,
-    )
-    usable = ~invalid
+    invalid = out.unfit | out.too_few if instrument.validity else out.too_few
+    np.multiply(invalid.view(np.int8), INVALID, out=out.validity)
+    if plan.watch_lines or instrument.conditionals:
+        np.maximum(out.validity, (out.straight_line | out.contradiction).view(np.int8), out=out.validity)
+    unusable = np.flatnonzero(invalid)
     for cutoff, flags in ((plan.screens, out.over_cutoff), (plan.severe, out.severe)):
         if cutoff is not None:
-            np.logical_and(_reached(chunk, cutoff, value), usable, out=flags)
+            _reached(chunk, cutoff, value, flags)
+            flags[unusable] = False
 
 
-def _reached(chunk: _Chunk, cutoff: CutoffPlan, value: Numbers) -> Flags:
+def _count_missing(chunk: _Chunk, status: Bytes, out: Flags) -> None:
+    """Where more is missing than the sheet's own rule bears, or so much that its main score could not be built."""
+    plan = chunk.plan
+    if plan.form_limit is not None:
+        np.greater(chunk.missing_of_form(), plan.form_limit, out=out)
+    if plan.main_leaves != () and np.count_nonzero(status):
+        lacks = chunk.missing_of(plan.main_leaves) > 0
+        np.logical_or(out, (status == NOT_SCORABLE) & lacks, out=out)
+
+
+def _reached(chunk: _Chunk, cutoff: CutoffPlan, value: Numbers, out: Flags) -> None:
     limit: Any = cutoff.value
     if cutoff.below is not None:
         limit = np.where(chunk.below(cutoff.below), np.int16(cutoff.younger), np.int16(cutoff.value))
     if cutoff.higher_is_better:
-        below: Flags = (value <= limit) & (value != NO_SCORE)
-        return below
-    above: Flags = value >= limit
-    return above
+        np.logical_and(value <= limit, value != NO_SCORE, out=out)
+    else:
+        np.greater_equal(value, limit, out=out)
 
 
 def _score_chunk(
@@ -481,7 +533,8 @@ def _score_chunk(
             _of_items(chunk, each, value, status)
         done[score.id] = (value, status)
         _bands(chunk, each, value, out.bands[score.id])
-    _grades(chunk, out.grades)
+    if plan.critical and not trusted:
+        _grades(chunk, out.grades)
     _judge(chunk, done, out)
 
 
@@ -496,31 +549,56 @@ def _refuse_unknown(chunk: _Chunk) -> None:
 
 
 def _is_allowed(chunk: _Chunk, rows: Rows, values: tuple[int, ...]) -> bool:
-    where = rows if isinstance(rows, slice) else list(rows)
-    block = chunk.answers[where]
     lowest, highest = values[0], values[-1]
     if lowest < 0 or values != tuple(range(lowest, highest + 1)):
-        return bool(np.isin(block, (*values, MISSING)).all())
-    # Answers are l to m. Less l and read without sign, all that is above m − l must be the mark for missing.
-    shifted = block.view(np.uint8) - np.uint8(lowest) if lowest else block.view(np.uint8)
-    above = np.count_nonzero(shifted > highest - lowest)
-    return bool(above == np.count_nonzero(block == MISSING if chunk.plan.skips else chunk.absent[where]))
+        where = rows if isinstance(rows, slice) else list(rows)
+        return bool(np.isin(chunk.answers[where], (*values, MISSING)).all())
+    # Read without sign the mark for missing is 128: nothing may lie above it, nor between it and the answers.
+    if chunk.highest(rows).max() > highest:
+        return False
+    unsigned = chunk.answers.view(np.uint8)
+    return bool(_most(unsigned, rows) <= -MISSING and (not lowest or _least(unsigned, rows) >= lowest))
+
+
+def _most(block: NDArray[Any], rows: Rows) -> int:
+    if isinstance(rows, slice):
+        return int(block[rows].max())
+    return max(int(block[row].max()) for row in rows)
+
+
+def _least(block: NDArray[Any], rows: Rows) -> int:
+    return min(
+        int(block[row].min()) for row in (range(len(block))[rows] if isinstance(rows, slice) else rows)
+    )
 
 
 def _empty(plan: Plan, n: int) -> BatchScores:
-    ids = [each.score.id for each in plan.scores]
+    """The columns of a result, cut from two pieces of memory: asking the system for a page costs more than filling it,
+    and a piece that was given back is handed out again. Scores are not filled in."""
+    scores = [each.score.id for each in plan.scores]
+    values = np.empty((len(scores), n), dtype=np.int16)
+    small = np.empty((2 * len(scores) + 8, n), dtype=np.int8)
+    small.fill(0)
+    small[len(scores) : 2 * len(scores)].fill(NO_BAND)
+    statuses, bands, rest = (
+        small[: len(scores)],
+        small[len(scores) : 2 * len(scores)],
+        small[2 * len(scores) :],
+    )
+    rest[0].fill(NO_GRADE)
+    unfit, too_few, straight_line, contradiction, over_cutoff, severe = rest[2:].view(np.bool_)
     return BatchScores(
-        values={name: np.zeros(n, dtype=np.int16) for name in ids},
-        statuses={name: np.zeros(n, dtype=np.int8) for name in ids},
-        bands={name: np.zeros(n, dtype=np.int8) for name in ids},
-        grades=np.zeros(n, dtype=np.int8),
-        validity=np.zeros(n, dtype=np.int8),
-        unfit=np.zeros(n, dtype=np.bool_),
-        too_few=np.zeros(n, dtype=np.bool_),
-        straight_line=np.zeros(n, dtype=np.bool_),
-        contradiction=np.zeros(n, dtype=np.bool_),
-        over_cutoff=np.zeros(n, dtype=np.bool_),
-        severe=np.zeros(n, dtype=np.bool_),
+        values=dict(zip(scores, values, strict=True)),
+        statuses=dict(zip(scores, statuses, strict=True)),
+        bands=dict(zip(scores, bands, strict=True)),
+        grades=rest[0],
+        validity=rest[1],
+        unfit=unfit,
+        too_few=too_few,
+        straight_line=straight_line,
+        contradiction=contradiction,
+        over_cutoff=over_cutoff,
+        severe=severe,
     )
 
 
@@ -541,7 +619,8 @@ def _part(whole: BatchScores, where: slice) -> BatchScores:
 
 
 def run(plan: Plan, answers: Bytes, people: People | None = None, *, trusted: bool = False) -> BatchScores:
-    """Score a matrix. ``trusted``: it holds nothing but answers of the instrument, so nobody looks again."""
+    """Score a matrix. ``trusted``: it holds nothing but answers of sheets that were read one by one: nobody looks at
+    them again, and their critical answers are read one by one too (``grades`` stay empty)."""
     n = answers.shape[1]
     out = _empty(plan, n)
     if 0 < n <= plan.chunk:
@@ -550,8 +629,7 @@ def run(plan: Plan, answers: Bytes, people: People | None = None, *, trusted: bo
     for start in range(0, n, plan.chunk):
         where = slice(start, start + plan.chunk)
         some = people.part(where) if people is not None else None
-        piece = np.ascontiguousarray(answers[:, where])
-        _score_chunk(plan, piece, some, _part(out, where), trusted=trusted)
+        _score_chunk(plan, answers[:, where], some, _part(out, where), trusted=trusted)
     return out
 
 

@@ -33,7 +33,8 @@ Rows = slice | tuple[int, ...]
 STRAIGHT_LINE_ITEMS = 20
 """The same answer, other than 0, on this many items is no answer pattern of a person who read them."""
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 3 << 20
+_CHUNK_SHEETS = 1 << 17
 
 
 class What(StrEnum):
@@ -55,6 +56,8 @@ class Term:
     n: int
     factor: int
     threshold: int = 0
+    alone: bool = False
+    """These are all the rows of its score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,7 @@ def plan_of(instrument: Instrument) -> Plan:
     return Plan(
         instrument=instrument,
         k=len(instrument.items),
-        chunk=max(8192, _CHUNK_BYTES // len(instrument.items)),
+        chunk=min(_CHUNK_SHEETS, max(8192, _CHUNK_BYTES // len(instrument.items))),
         scores=scores,
         critical=tuple(
             CriticalPlan(
@@ -356,8 +359,15 @@ def _terms(instrument: Instrument, score: ScoreDefinition) -> tuple[Term, ...]:
     return _summing(instrument, score) if score.items else ()
 
 
-def _term(instrument: Instrument, what: What, keys: Sequence[str], factor: int, threshold: int = 0) -> Term:
-    return Term(what, _rows(instrument.positions[key] for key in keys), len(keys), factor, threshold)
+def _term(
+    instrument: Instrument,
+    what: What,
+    keys: Sequence[str],
+    factor: int,
+    threshold: int = 0,
+    alone: bool = False,
+) -> Term:
+    return Term(what, _rows(instrument.positions[key] for key in keys), len(keys), factor, threshold, alone)
 
 
 def _summing(instrument: Instrument, score: ScoreDefinition) -> tuple[Term, ...]:
@@ -368,7 +378,7 @@ def _summing(instrument: Instrument, score: ScoreDefinition) -> tuple[Term, ...]
         item = instrument.item(key)
         if item.reverse:
             turned.setdefault(item.values[0] + item.values[-1], []).append(key)
-    terms = [_term(instrument, What.VALUE, straight, 1)] if straight else []
+    terms = [_term(instrument, What.VALUE, straight, 1, alone=not turned)] if straight else []
     for total, keys in turned.items():
         terms.append(_term(instrument, What.VALUE, keys, -1))
         terms.append(_term(instrument, What.ANSWERED, keys, total))
