@@ -64,7 +64,7 @@ def scale(found, name):
 def test_three_outcomes_are_said_in_words():
     whole = scale(view(result("phq9", spread("phq9", 12))), "total")
     assert (whole.outcome, whole.remark) == ("12", "")
-    assert whole.band == "step 3 of 5 (10–14), set standard"
+    assert whole.band == "step 3 of 5 (10–14), set usual"
     given = answers("sdq_s") | {"3": None, "5": None, "7": None, "12": None, "18": None, "22": None}
     sdq = view(result("sdq_s", given))
     assert scale(sdq, "emotional symptoms").remark == "carried up, 1 missing"
@@ -162,7 +162,7 @@ def test_the_case_shows_them_and_three_informants_side_by_side(app, world, datab
     assert "seen differently" in seen
     assert "probably worth a closer look" in seen
     assert "All scales of PHQ-9" in seen
-    assert "step 5 of 5 (20–27), set standard" in seen
+    assert "step 5 of 5 (20–27), set usual" in seen
     world.clock.forward(timedelta(days=5))
     world.submit(pupil, "phq9", spread("phq9", 8))
     browser.sign_in("counsellor", PASSWORD)

@@ -181,7 +181,7 @@ def _band(instrument: Instrument, score: str, said: Mapping[str, Any], locale: s
         all=len(inside),
         low=found.low,
         high=found.high,
-        set=bands.set,
+        set=translate(locale, "usual") if bands.set == "standard" else bands.set,
     )
 
 
