@@ -30,12 +30,9 @@ Options = tuple[tuple[int, str], ...]
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _IS_HAN = re.compile(f"[{_HAN}]")
-_SPACE_BESIDE_HAN = re.compile(rf"(?<=[{_HAN}，。、；：？！“”（）])\s+|\s+(?=[{_HAN}，。、；：？！“”（）])")
-# What copies of one form differ in without differing in a word: the number in front, the kind of quotes.
+# What copies of one form differ in without differing in a word: the number in front of a question.
 _NUMBER_IN_FRONT = re.compile(r"^\(?[0-9]{1,3}\)?\s*[.、)．:：]\s*")
-_SAME_MARKS = str.maketrans(
-    {"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...", "。": ".", "、": ","}
-)
+_NO_LETTER = re.compile(r"[\W_]+")
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -148,13 +145,14 @@ def may_show(instrument: Instrument) -> bool:
 
 
 def normalised(text: str) -> str:
-    """A text without what two faithful copies may differ in: width, blanks, kinds of quotes, a number in front.
+    """The letters and figures of a text, without what two faithful copies may differ in: width, blanks, marks,
+    capitals, a number in front.
 
-    >>> normalised("3.  难以  入睡") == normalised("难以入睡")
+    >>> normalised("3.  难以  入睡。") == normalised("难以入睡")
     True
     """
-    plain = _NUMBER_IN_FRONT.sub("", unicodedata.normalize("NFKC", text).strip()).translate(_SAME_MARKS)
-    return _SPACE_BESIDE_HAN.sub("", " ".join(plain.split())).rstrip(".;, ")
+    plain = _NUMBER_IN_FRONT.sub("", unicodedata.normalize("NFKC", text).strip())
+    return _NO_LETTER.sub("", plain).casefold()
 
 
 def letter_hash(text: str) -> str:
@@ -308,7 +306,7 @@ def _options(item: ItemText, known: Item) -> Iterator[Problem]:
         if not text.strip():
             yield Problem(Fault.NO_OPTION_TEXT, item.key, {"value": value})
         yield from _readable(text, LONGEST_TEXT, item.key)
-    texts = [normalised(text).casefold() for _, text in item.options if text.strip()]
+    texts = [normalised(text) for _, text in item.options if text.strip()]
     if len(set(texts)) < len(texts):
         yield Problem(Fault.SAME_OPTION, item.key)
 
@@ -324,7 +322,7 @@ def _same_texts(pack: Pack) -> Iterator[Problem]:
     """Two items with one text: the mark of a cell that was copied down."""
     first: dict[str, str] = {}
     for item in pack.items:
-        text = normalised(item.text).casefold()
+        text = normalised(item.text)
         if text and first.setdefault(text, item.key) != item.key:
             yield Problem(Fault.SAME_TEXT, item.key, {"other": first[text]})
 
@@ -335,8 +333,7 @@ def _labels(pack: Pack, known: Mapping[str, Item]) -> Iterator[Problem]:
         item.key
         for item in pack.items
         if item.key in known
-        and normalised(item.text).casefold()
-        in {normalised(known[item.key].zh).casefold(), normalised(known[item.key].en).casefold()}
+        and normalised(item.text) in {normalised(known[item.key].zh), normalised(known[item.key].en)}
     ]
     if 2 * len(same) >= len(pack.items) > 0:
         yield Problem(Fault.LABEL, said={"count": len(same)})

@@ -138,7 +138,7 @@ def published(pack, **more):
 def test_a_questionnaire_as_others_publish_it_is_read():
     pack = made_up(PHQ9, "en")
     read = from_questionnaire(published(pack), PHQ9, language="en-GB")
-    assert problems(read, PHQ9) == ()
+    assert problems(read, PHQ9, {}) == ()
     assert read.items == pack.items
 
 

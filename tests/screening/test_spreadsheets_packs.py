@@ -37,7 +37,7 @@ def filled(instrument, pack, change=None):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize(("code", "language"), [("phq9", "zh"), ("gad7", "en"), ("mht", "zh"), ("asq", "en")])
+@pytest.mark.parametrize(("code", "language"), [("phq9", "zh"), ("who5", "en"), ("mht", "zh"), ("asq", "en")])
 def test_a_filled_workbook_is_the_pack(code, language):
     instrument = catalogue().get(code)
     pack = made_up(instrument, language)
