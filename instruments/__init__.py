@@ -7,7 +7,7 @@
 """
 
 from instruments.answers import MISSING, AnswerError, AnswerErrors, AnswerSheet
-from instruments.catalogue import Catalogue, LibraryError, UnknownInstrument, catalogue
+from instruments.catalogue import Catalogue, LibraryError, UnknownInstrument, catalogue, shipped, use_folder
 from instruments.critical import CriticalAnswer, critical_items, read_critical
 from instruments.definition import (
     GRADES,
@@ -22,6 +22,7 @@ from instruments.definition import (
     Option,
     ScoreDefinition,
     ScoreKind,
+    Sex,
     Text,
     worst_grade,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "ScoreKind",
     "ScoreValue",
     "Scores",
+    "Sex",
     "SheetConditions",
     "Text",
     "UnknownInstrument",
@@ -66,5 +68,7 @@ __all__ = [
     "score",
     "score_batch",
     "score_many",
+    "shipped",
+    "use_folder",
     "worst_grade",
 ]

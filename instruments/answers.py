@@ -109,7 +109,7 @@ class AnswerSheet:
 
     def packed(self) -> bytes:
         """One signed byte per item in item order, ``MISSING`` where there is no answer."""
-        return bytes((MISSING if value is None else value) & 0xFF for value in self.values)
+        return bytes([0x80 if value is None else value & 0xFF for value in self.values])
 
     @classmethod
     def unpack(cls, instrument: Instrument, data: bytes, layout: str) -> Self:

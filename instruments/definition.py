@@ -520,6 +520,22 @@ class Provenance:
     note: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkedExample:
+    """A sheet with what it must say, in the file itself: what a district shows that its file is right.
+
+    ``every``: one answer to all items of the main list, then ``answers``. ``expect``: a score by its id, or
+    ``<score>.band``, ``<score>.status``, ``valid``, ``critical`` (item names), ``grade``.
+    """
+
+    every: int | None
+    answers: tuple[tuple[str, int | None], ...]
+    layout: str | None
+    sex: Sex | None
+    age: int | None
+    expect: tuple[tuple[str, object], ...]
+
+
 # Compared and hashed by identity: the engine keeps a compiled plan per instrument, and hashing three hundred
 # nested values for each sheet would cost more than scoring it.
 @dataclass(frozen=True, slots=True, eq=False)
@@ -572,6 +588,8 @@ class Instrument:
     doubts: tuple[str, ...]
     positions: dict[str, int] = field(repr=False, default_factory=dict)
     """Item key → place in ``items``."""
+    examples: tuple[WorkedExample, ...] = ()
+    """Worked examples in the file; those of the shipped library stand among the tests."""
     layout: str = ""
     """The layout in which the items stand here."""
 
@@ -595,6 +613,13 @@ class Instrument:
     def asks_about_safety(self) -> bool:
         """Whether the sheet asks about death wishes, self-harm or suicide (has an A, B or C answer)."""
         return any(rule.grade is not Grade.R for rule in self.critical)
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether sex or age change what is asked or which bands and cut-offs hold."""
+        by_person = any(isinstance(each.asked_if, PersonCondition) for each in self.conditionals)
+        by_age = self.screens_at is not None and self.screens_at.younger is not None
+        return by_person or by_age or bool(self.younger_bands)
 
     @property
     def item_keys(self) -> tuple[str, ...]:

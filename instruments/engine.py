@@ -10,6 +10,7 @@ An instrument is compiled into a ``Plan`` once (``plan``).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -32,7 +33,6 @@ from instruments.definition import (
     Sex,
 )
 from instruments.plan import (
-    STRAIGHT_LINE_ITEMS,
     CutoffPlan,
     Plan,
     Rows,
@@ -42,6 +42,7 @@ from instruments.plan import (
     What,
     plan_of,
 )
+from instruments.validity import STRAIGHT_LINE_ITEMS
 
 Bytes = NDArray[np.int8]
 Numbers = NDArray[np.int16]
@@ -56,6 +57,7 @@ NO_BAND = -1
 SCORED, PRORATED, NOT_SCORABLE = 0, 1, 2
 VALID, DOUBTFUL, INVALID = 0, 1, 2
 _FEW = 256
+_VERY_FEW = 8
 _SELDOM = 32
 
 
@@ -208,7 +210,7 @@ def _where(out: NDArray[Any], mask: Flags, value: int) -> None:
     and a quarter as much for a single sheet; where few sheets are meant, these few are sought out."""
     size = out.size
     if size < _FEW:
-        np.copyto(out, value, where=mask)
+        np.putmask(out, mask, value)
         return
     meant = np.count_nonzero(mask)
     if meant * _SELDOM < size:
@@ -235,7 +237,8 @@ _COMPARES = {What.AT_LEAST: np.greater_equal, What.EQUAL: np.equal}
 def _how_many(chunk: _Chunk, term: Term) -> NDArray[Any]:
     compares = _COMPARES[term.what]
     if isinstance(term.rows, slice):
-        return _add(compares(chunk.counted[term.rows], term.threshold).view(np.int8), slice(None), np.int8)
+        found = compares(chunk.counted[term.rows], term.threshold).view(np.int8)
+        return np.asarray(np.add.reduce(found, axis=0, dtype=np.int8))
     first, *others = term.rows
     total: NDArray[Any] = compares(chunk.counted[first], term.threshold).view(np.int8)
     for row in others:
@@ -260,9 +263,9 @@ def _sum(chunk: _Chunk, rows: Rows, wide: bool) -> NDArray[Any]:
     """
     missing = chunk.missing_of(rows)
     if wide:
-        return _add(chunk.answers, rows, np.int16) + (missing.astype(np.int16) << 7)
+        return np.asarray(_add(chunk.answers, rows, np.int16) + (missing.astype(np.int16) << 7))
     total = _add(chunk.answers.view(np.uint8), rows, np.uint8)
-    return (total ^ (missing << 7)).view(np.int8)
+    return np.asarray(total ^ (missing << 7)).view(np.int8)
 
 
 def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
@@ -374,7 +377,7 @@ def _rule(
         holds = reduce(np.logical_and, conditions)
         _where(out, holds, plan.outcomes.index(case.value))
     # A rule over scores says nothing where one of them could not be built.
-    for name in {c.score for case in cases for c in case.conditions if not isinstance(c, ItemCondition)}:
+    for name in plan.rests_on:
         if np.count_nonzero(done[name][1]):
             _where(out, done[name][1] == NOT_SCORABLE, NO_SCORE)
     if plan.rows != ():
@@ -384,7 +387,8 @@ def _rule(
 
 def _between(value: Numbers, condition: ScoreCondition) -> Flags:
     if condition.high is None:
-        return np.asarray(value >= (NO_SCORE if condition.low is None else condition.low))
+        above: Flags = value >= (NO_SCORE if condition.low is None else condition.low)
+        return above
     below: Flags = value <= condition.high
     return below if condition.low is None else below & (value >= condition.low)
 
@@ -395,9 +399,9 @@ def band_places(starts: Sequence[int], values: Numbers, out: Bytes | None = None
     if not starts:
         found.fill(NO_BAND)
         return found
-    if found.size < _FEW:
-        found[...] = np.searchsorted(starts, values, side="right")
-        return np.subtract(found, 1, out=found)
+    if found.size <= _VERY_FEW:
+        found[:] = [bisect_right(starts, value) - 1 for value in values.tolist()]
+        return found
     np.greater_equal(values, starts[0], out=found.view(np.bool_))
     for start in starts[1:]:
         np.add(found, (values >= start).view(np.int8), out=found)
@@ -430,7 +434,7 @@ def _without_blank(chunk: _Chunk, fired: Flags) -> Flags:
     blank = chunk.missing_of_form() == len(chunk.plan.instrument.main_items)
     if not blank.any():
         return fired
-    return fired & ~(blank & chunk.absent.all(axis=0))
+    return np.asarray(fired & ~(blank & chunk.absent.all(axis=0)))
 
 
 def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
@@ -486,11 +490,12 @@ def _judge(chunk: _Chunk, done: Mapping[str, tuple[Numbers, Bytes]], out: BatchS
     np.multiply(invalid.view(np.int8), INVALID, out=out.validity)
     if plan.watch_lines or instrument.conditionals:
         np.maximum(out.validity, (out.straight_line | out.contradiction).view(np.int8), out=out.validity)
-    unusable = np.flatnonzero(invalid)
+    unusable = np.flatnonzero(invalid) if np.count_nonzero(invalid) else None
     for cutoff, flags in ((plan.screens, out.over_cutoff), (plan.severe, out.severe)):
         if cutoff is not None:
             _reached(chunk, cutoff, value, flags)
-            flags[unusable] = False
+            if unusable is not None:
+                flags[unusable] = False
 
 
 def _count_missing(chunk: _Chunk, status: Bytes, out: Flags) -> None:

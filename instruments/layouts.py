@@ -17,27 +17,36 @@ class UnknownLayout(LookupError):
 
 
 def find_layout(instrument: Instrument, name: str | None) -> Layout:
-    """The layout of this id (None = the usual one), or ``UnknownLayout``."""
-    wanted = instrument.default_layout if name is None else name
+    """The layout of this id (None = the one the instrument stands in), or ``UnknownLayout``."""
+    wanted = instrument.layout if name is None else name
     for layout in instrument.layouts:
         if layout.id == wanted:
             return layout
     raise UnknownLayout(f"{instrument.code} has no layout {wanted!r}")
 
 
-@cache
+_USUAL: dict[Instrument, Instrument] = {}
+"""A view → the instrument it is a view of."""
+
+
 def in_layout(instrument: Instrument, name: str) -> Instrument:
-    """The instrument as it stands in a layout; itself for the usual one."""
+    """The instrument as it stands in a layout; itself where it stands so already. Or ``UnknownLayout``."""
     layout = find_layout(instrument, name)
-    if name == instrument.layout or not layout.order:
+    if name == instrument.layout:
         return instrument
+    usual = _USUAL.get(instrument, instrument)
+    return _view(usual, layout) if layout.order else usual
+
+
+@cache
+def _view(instrument: Instrument, layout: Layout) -> Instrument:
     number = {usual: str(place) for place, usual in enumerate(layout.order, start=1)}
     here = {number.get(item.key, item.key): item for item in instrument.items}
     items = tuple(replace(here[item.key], key=item.key) for item in instrument.items)
-    return replace(
+    view = replace(
         instrument,
         items=items,
-        layout=name,
+        layout=layout.id,
         scores=tuple(_score(score, number) for score in instrument.scores),
         critical=tuple(_critical(rule, number) for rule in instrument.critical),
         loinc=replace(
@@ -46,6 +55,8 @@ def in_layout(instrument: Instrument, name: str) -> Instrument:
         ),
         positions={item.key: place for place, item in enumerate(items)},
     )
+    _USUAL[view] = instrument
+    return view
 
 
 def _score(score: ScoreDefinition, number: dict[str, str]) -> ScoreDefinition:

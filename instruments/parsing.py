@@ -93,6 +93,7 @@ def parse_instrument(root: Node, version: str) -> Instrument:
         sources=tuple(Source(n.text("id"), n.text("what")) for n in root.nodes("sources")),
         provenance=tuple(facts.provenance(n) for n in root.nodes("provenance")),
         doubts=root.texts("doubts"),
+        examples=tuple(facts.example(n) for n in root.nodes("examples")) if root.has("examples") else (),
         positions={item.key: place for place, item in enumerate(items)},
     )
     instrument = replace(instrument, layout=instrument.default_layout)

@@ -15,6 +15,7 @@ from instruments.definition import (
     ReliabilityKind,
     Retest,
     Sex,
+    WorkedExample,
 )
 from instruments.reading import Node
 
@@ -64,6 +65,26 @@ def reliability(node: Node) -> Reliability:
     )
     node.done()
     return found
+
+
+def example(node: Node) -> WorkedExample:
+    """One line of ``examples``."""
+    answers = []
+    for raw, value in node.entries("answers") if node.has("answers") else []:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            node.fail("answers", f"the answer to item {raw} is not a whole number or null")
+        answers.append((node.key_of("answers", raw), value))
+    expect = tuple((str(name), value) for name, value in node.entries("expect"))
+    if not expect:
+        node.fail("expect", "must not be empty")
+    return WorkedExample(
+        every=node.optional("every", node.integer),
+        answers=tuple(answers),
+        layout=node.optional("layout", node.text),
+        sex=node.optional("sex", lambda key: node.choice(key, Sex)),
+        age=node.optional("age", node.integer),
+        expect=expect,
+    )
 
 
 def recall(node: Node) -> Recall:

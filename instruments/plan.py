@@ -24,14 +24,13 @@ from instruments.definition import (
     Number,
     Per,
     PersonCondition,
+    ScoreCondition,
     ScoreDefinition,
     ScoreKind,
 )
+from instruments.validity import GENERAL_MISSING_SHARE, STRAIGHT_LINE_ITEMS
 
 Rows = slice | tuple[int, ...]
-
-STRAIGHT_LINE_ITEMS = 20
-"""The same answer, other than 0, on this many items is no answer pattern of a person who read them."""
 
 _CHUNK_BYTES = 3 << 20
 _CHUNK_SHEETS = 1 << 17
@@ -83,6 +82,8 @@ class ScorePlan:
     """The values of a rule; empty for a number."""
     leaves: tuple[str, ...]
     """The items it rests on, through other scores too."""
+    rests_on: tuple[str, ...]
+    """The scores a rule looks at."""
     plain: bool
     """A step is a point."""
 
@@ -149,15 +150,7 @@ class Plan:
     skips: tuple[SkipPlan, ...]
     screens: CutoffPlan | None
     severe: CutoffPlan | None
-
-    @property
-    def asks_who(self) -> bool:
-        """Whether sex or age change anything."""
-        return (
-            any(isinstance(skip.asked_if, PersonCondition) for skip in self.skips)
-            or any(score.younger for score in self.scores)
-            or (self.screens is not None and self.screens.below is not None)
-        )
+    asks_who: bool
 
 
 @cache
@@ -218,6 +211,7 @@ def plan_of(instrument: Instrument) -> Plan:
         skips=skips,
         screens=_cutoff(instrument, instrument.screens_at),
         severe=_cutoff(instrument, instrument.severe_floor),
+        asks_who=instrument.asks_who,
     )
 
 
@@ -269,7 +263,7 @@ def _parts(
 
 def _form_limit(missing: MissingRule | None, n: int) -> int | None:
     if missing is None:
-        return n // 10  # over ten per cent: the general rule, only where the sheet has none of its own
+        return n // GENERAL_MISSING_SHARE  # the general rule, only where the sheet has none of its own
     return missing.max_missing if missing.per is Per.FORM and missing.refusal is None else None
 
 
@@ -317,6 +311,9 @@ def _score_plan(instrument: Instrument, score: ScoreDefinition, leaves: tuple[st
         younger=YoungerPlan(younger.below, others, band_starts(score, others)) if younger else None,
         outcomes=score.outcomes,
         leaves=leaves,
+        rests_on=tuple(
+            {c.score: None for case in score.cases for c in case.conditions if isinstance(c, ScoreCondition)}
+        ),
         plain=score.steps == 1,
     )
 

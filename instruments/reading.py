@@ -62,6 +62,11 @@ class Node:
         self._raw: dict[object, object] = raw
         self._seen: set[object] = set()
 
+    @property
+    def raw(self) -> dict[object, object]:
+        """The mapping as it was read."""
+        return self._raw
+
     def fail(self, key: str, problem: str) -> NoReturn:
         """Refuse the file because of ``key`` of this mapping (or the mapping itself)."""
         raise LibraryError(self.file, ".".join(part for part in (self.path, key) if part) or "file", problem)

@@ -99,7 +99,8 @@ class Scores:
 
 def score(instrument: Instrument, sheet: AnswerSheet, conditions: SheetConditions = _NOTHING_KNOWN) -> Scores:
     """Score one sheet. ``conditions`` say how it was filled in; they can make it doubtful, never invalid."""
-    return score_many(instrument, [(sheet, conditions)])[0]
+    view = instrument if sheet.layout == instrument.layout else in_layout(instrument, sheet.layout)
+    return _score_alike(view, [(sheet, conditions)])[0]
 
 
 def score_many(instrument: Instrument, sheets: Sequence[tuple[AnswerSheet, SheetConditions]]) -> list[Scores]:
@@ -120,8 +121,10 @@ def _score_alike(
     instrument: Instrument, sheets: Sequence[tuple[AnswerSheet, SheetConditions]]
 ) -> list[Scores]:
     plan = plan_of(instrument)
-    packed = np.frombuffer(b"".join(sheet.packed() for sheet, _ in sheets), dtype=np.int8)
-    answers = np.ascontiguousarray(packed.reshape(len(sheets), plan.k).T)
+    packed = np.frombuffer(b"".join([sheet.packed() for sheet, _ in sheets]), dtype=np.int8)
+    answers = packed.reshape(len(sheets), plan.k).T
+    if len(sheets) > 1:
+        answers = np.ascontiguousarray(answers)
     people = _people([said for _, said in sheets]) if plan.asks_who else None
     batch = _Listed(run(plan, answers, people, trusted=True))  # the sheets were read strictly
     return [

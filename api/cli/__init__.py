@@ -37,7 +37,9 @@ organisations_commands = typer.Typer(help="Areas, schools, facilities.", no_args
 audit_commands = typer.Typer(help="The trail of who saw and did what.", no_args_is_help=True)
 facilities_commands = typer.Typer(help="Facilities that receive referrals.", no_args_is_help=True)
 outbox_commands = typer.Typer(help="Background work that was given up.", no_args_is_help=True)
-instruments_commands = typer.Typer(help="Questionnaires of the library.", no_args_is_help=True)
+instruments_commands = typer.Typer(
+    help="Questionnaires: check a file of the district's own, fill in a wording.", no_args_is_help=True
+)
 for _name, _group in (
     ("db", db_commands),
     ("accounts", accounts_commands),
@@ -207,6 +209,17 @@ def run_demo(
 
 
 # --- the database ------------------------------------------------------------------------------------------
+
+
+@instruments_commands.command("check")
+def run_instruments_check(
+    file: Annotated[Path, typer.Argument(help="a YAML file of the schema of instruments/library")],
+) -> None:
+    """Say all that is wrong with a questionnaire file and what its worked examples give (exit status 1 if not ready)."""
+    from api.cli.instruments import check as run
+
+    if not run(file):
+        raise typer.Exit(FOUND)
 
 
 @db_commands.command("init")

@@ -21,7 +21,7 @@ from typing import BinaryIO, TextIO
 import typer
 
 from api.cli.score_file import AnswersRefused, Problem, Report, opened_text, refuse, score_rows
-from instruments import Instrument, UnknownInstrument, catalogue
+from instruments import Instrument, UnknownInstrument, catalogue, use_folder
 from screening.core.i18n import choose_locale, translate
 
 SHOWN_PROBLEMS = 20
@@ -63,6 +63,14 @@ def instrument_of(code: str) -> Instrument:
         raise refuse(
             "There is no instrument {code}; known are {codes}.", code=code, codes=", ".join(catalogue().codes)
         ) from None
+
+
+def _own_instruments(folder: str | None) -> None:
+    """The district's own questionnaires can be scored too."""
+    try:
+        use_folder(Path(folder) if folder else None)
+    except OSError as error:
+        raise refuse("{path} cannot be read: {reason}.", path=folder, reason=error.strerror or "") from error
 
 
 def score_path(code: str, answers: Path, out: Path | None, wish: Wish, sink: TextIO | None = None) -> Report:
@@ -174,6 +182,7 @@ def score(
     """The command: scores to ``out`` or to the screen, problems to standard error."""
     locale = choose_locale(os.environ.get("LANG"))
     try:
+        _own_instruments(os.environ.get("XINQIAO_INSTRUMENTS"))
         report = score_path(code, answers, out, Wish(bands, keep_going))
     except AnswersRefused as refused:
         for line in explain(refused, locale):

@@ -137,12 +137,17 @@ def _score(shown: Shown, batch: BatchScores, people: People | None) -> Column:
         theirs = _places(shown.definition, other, values)
         bands = np.where(young, np.where(theirs == NO_BAND, NO_BAND, theirs + len(names)), bands)
         names += [band.id for band in other.bands]
-    codes = ((values.astype(np.int64) - NO_SCORE) * 3 + statuses) * 128 + (bands + 1)
+    known = values != NO_SCORE
+    steps_of = (
+        np.where(known, values, -1).astype(np.int64) + 1
+    )  # small numbers, 0 for no score: looked up at once
+    many = len(names) + 1
+    codes = (steps_of * len(STATUSES) + statuses) * many + (bands + 1)
 
     def text(code: int) -> str:
-        rest, band = divmod(code, 128)
-        steps, status = divmod(rest, 3)
-        value = printed(shown.definition, steps + NO_SCORE)
+        rest, band = divmod(code, many)
+        steps, status = divmod(rest, len(STATUSES))
+        value = printed(shown.definition, steps - 1 if steps else NO_SCORE)
         return f"{value},{names[band - 1] if band else ''},{STATUSES[status]}"
 
     return _looked_up(codes, text)

@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import BinaryIO, TextIO
@@ -32,6 +32,7 @@ _SEXES = {
     **dict.fromkeys(("m", "male", "男", "1"), Sex.MALE),
     **dict.fromkeys(("f", "female", "女", "2"), Sex.FEMALE),
 }
+_TO_QUOTE = re.compile(r"[,\"\n\r]")
 _YEARS = re.compile(r"([0-9]{1,3})(?:\.[0-9]*)?")
 
 
@@ -292,7 +293,7 @@ def _write(reader: _Reader, good: _Good, bands: str | None, sink: TextIO) -> Non
         people = People(good.read.get(SEX, unknown).astype(np.int8), good.read.get(AGE, unknown))
     texts = _texts(instrument, answers, people, good.read.get(ITEM_ORDER), bands)
     if ID in good.columns:
-        texts = map(",".join, zip(map(_quoted, good.columns[ID]), texts, strict=True))
+        texts = map(",".join, zip(_quoted(good.columns[ID]), texts, strict=True))
     sink.write("\n".join(chain(texts, ("",))))
 
 
@@ -324,11 +325,11 @@ def _lines(
     return lines(columns_of(instrument, shown_scores(instrument, bands), answers, people, batch))
 
 
-def _quoted(text: str) -> str:
-    """A cell that was carried through, quoted where CSV asks for it."""
-    if any(mark in text for mark in ',"\n\r'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
+def _quoted(column: Sequence[str]) -> Iterable[str]:
+    """Cells that were carried through, quoted where CSV asks for it; most files ask for it nowhere."""
+    if not _TO_QUOTE.search("".join(column)):
+        return column
+    return ('"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text for text in column)
 
 
 def encoding_of(source: BinaryIO) -> str:

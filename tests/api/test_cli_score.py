@@ -10,9 +10,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from api.cli import score_file
 from api.cli.score import Wish, explain, score, score_csv, score_path
 from api.cli.score_columns import headings
-from api.cli.score_file import PIECE, AnswersRefused
+from api.cli.score_file import AnswersRefused
 from instruments import AnswerSheet, catalogue
 from instruments import score as score_one
 
@@ -279,18 +280,22 @@ def test_standard_input_is_read_and_nothing_is_printed_before_all_of_it(
     assert (bad.exit_code, bad.stdout) == (2, "")
 
 
-def test_a_file_of_several_pieces_is_the_same_row_by_row(answers: Path) -> None:
+def test_a_file_of_several_pieces_is_the_same_row_by_row(
+    answers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pieces are joined without a seam, and a bad row far down is named by its own number."""
-    lines = [f"{n},{','.join(str((n + k) % 4) for k in range(9))}" for n in range(PIECE + 10)]
+    piece = 100
+    monkeypatch.setattr(score_file, "PIECE", piece)
+    lines = [f"{n},{','.join(str((n + k) % 4) for k in range(9))}" for n in range(3 * piece + 10)]
     answers.write_text(PHQ9 + "\n".join(lines) + "\n")
     sink = io.StringIO()
     report = score_path("phq9", answers, None, Wish(), sink)
     found = rows(sink.getvalue())
-    assert (report.rows, len(found)) == (PIECE + 10, PIECE + 10)
-    for n in (0, PIECE - 1, PIECE, PIECE + 9):
+    assert (report.rows, len(found)) == (3 * piece + 10, 3 * piece + 10)
+    for n in (0, piece - 1, piece, 3 * piece + 9):
         assert (found[n]["id"], found[n]["total"]) == (str(n), str(sum((n + k) % 4 for k in range(9))))
     answers.write_text(PHQ9 + "\n".join([*lines, "z,0,0,0,0,0,0,0,0,9"]) + "\n")
-    assert refused("phq9", answers)[0].startswith(f"Row {PIECE + 12}, column 9: 9 is not")
+    assert refused("phq9", answers)[0].startswith(f"Row {3 * piece + 12}, column 9: 9 is not")
 
 
 def test_a_carried_id_is_quoted_where_csv_asks_for_it(answers: Path) -> None:

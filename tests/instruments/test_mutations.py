@@ -33,7 +33,7 @@ from tests.instruments.test_engine_against_reference import raw_of, sheets, some
 
 File = dict[str, Any]
 SHEETS = 60
-FEW = 8
+FEW = 4
 
 
 def starts_of(instrument: Instrument) -> dict[tuple[str, str], tuple[tuple[float, ...], tuple[str, ...]]]:
