@@ -21,6 +21,7 @@ from api.auth.gatekeeper import Gatekeeper
 from api.auth.guessing import Addresses
 from api.deps import DatabaseDep
 from api.middleware import AT_ONCE, Answers, Gate, Limits, Shedding
+from api.papers import Papers
 from screening.core.clock import Clock
 from screening.core.db import Database
 from screening.core.settings import Settings
@@ -74,6 +75,7 @@ def create_app(
     app.state.clock = clock
     app.state.gatekeeper = gatekeeper
     app.state.worker = worker
+    app.state.papers = Papers(settings)
     app.state.strangers = Addresses(BY_STRANGERS, WITHIN)
     app.state.even_seconds = EVEN_SECONDS
     app.state.running = set()  # presses of programs at work in this process
@@ -108,6 +110,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if worker is not None:
         await to_thread.run_sync(worker.stop)
     app.state.gatekeeper.close()
+    app.state.papers.close()
 
 
 def healthz(database: DatabaseDep) -> dict[str, str]:

@@ -28,6 +28,7 @@ from api.errors import (
     locale_of,
     plain,
 )
+from api.papers import Papers
 from screening.access import May, may
 from screening.core.actor import Actor
 from screening.core.clock import Clock
@@ -69,10 +70,16 @@ def get_address(request: Request, settings: Annotated[Settings, Depends(get_sett
     return client_address(peer, forwarded, settings.trusted_proxies)
 
 
+def get_papers(request: Request) -> Papers:
+    papers: Papers = request.app.state.papers
+    return papers
+
+
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 ClockDep = Annotated[Clock, Depends(get_clock)]
 DatabaseDep = Annotated[Database, Depends(get_database)]
 GatekeeperDep = Annotated[Gatekeeper, Depends(get_gatekeeper)]
+PapersDep = Annotated[Papers, Depends(get_papers)]
 LocaleDep = Annotated[str, Depends(get_locale)]
 AddressDep = Annotated[str, Depends(get_address)]
 

@@ -17,6 +17,7 @@ from screening.models.campaign import Campaign
 from screening.models.child import AccessGrant, Child
 from screening.models.import_batch import ImportBatch
 from screening.models.organisation import Organisation
+from screening.models.wording import WordingPack
 
 
 class Part(StrEnum):
@@ -94,6 +95,7 @@ class May(StrEnum):
     READ_GAPS = "gaps.read"
     SET_MODEL = "models.set"
     HOLD_CHECK = "checks.hold"
+    KEEP_WORDING = "wordings.keep"
 
 
 _SCHOOL_READING = {May.READ_CHILDREN, May.READ_CAMPAIGNS, May.READ_CASES, May.READ_REFERRALS, May.READ_TASKS}
@@ -135,10 +137,12 @@ MAY: dict[Role, frozenset[May]] = {
         | {May.SIGN_TIER, May.STAND_DOWN}
         # They assess children drawn by lot, and are the clinical one of the two who decide about the model.
         | {May.SET_MODEL, May.HOLD_CHECK}
+        # One brings a wording in and another approves it; a county often has one officer of education.
+        | {May.KEEP_WORDING}
     ),
     Role.EDU_OFFICER: frozenset(
         {May.READ_TASKS, May.SET_DISTRICT, May.READ_GAPS, May.READ_OVERDUE, May.SET_FACILITY_CODE}
-        | {May.SET_MODEL}
+        | {May.SET_MODEL, May.KEEP_WORDING}
     ),
     Role.CITY_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS, May.READ_OVERDUE}),
     Role.HEALTH_OFFICER: frozenset({May.READ_TASKS, May.READ_GAPS, May.READ_SILENT}),
@@ -249,6 +253,12 @@ def batches_visible_to(actor: Actor) -> Select[ImportBatch]:
     """Import batches of the organisations where this actor may import."""
     where = true() if actor.is_system else ImportBatch.organisation_id.in_(places(actor, May.IMPORT))
     return select(ImportBatch).where(where)
+
+
+def wordings_visible_to(actor: Actor) -> Select[WordingPack]:
+    """Wording packs of the districts in which this actor keeps them."""
+    where = true() if actor.is_system else WordingPack.organisation_id.in_(places(actor, May.KEEP_WORDING))
+    return select(WordingPack).where(where)
 
 
 def organisations_visible_to(actor: Actor) -> Select[Organisation]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
+from instruments.asking import Breach, Rule
 from risk_model import BASE_RATE_LIMITS
 from screening.core.errors import InvalidInput, InvalidTransition, PolicyViolation
 from screening.models.campaign import CAMPAIGN_TRANSITIONS, CampaignStatus
@@ -85,3 +87,92 @@ def check_base_rate_limits(rate: float) -> None:
     low, high = BASE_RATE_LIMITS
     if not low <= rate <= high:
         raise InvalidInput("The base rate lies between {low} and {high}.", low=low, high=high)
+
+
+# --- what may be asked of whom ------------------------------------------------------------------------------
+
+
+def refusal_of(breach: Breach) -> PolicyViolation:
+    """Which sheet, which grade, what to do."""
+    return _REFUSALS[breach.rule](breach.instrument.abbr, dict(breach.said))
+
+
+def check_asking(breaches: Sequence[Breach]) -> None:
+    """A campaign that breaks a rule of one of its sheets is not announced. Raises with the first of them."""
+    for breach in breaches:
+        raise refusal_of(breach)
+
+
+def check_safety_signed(lacks_signature: bool) -> None:
+    """A secondary school where nobody asks about safety: the lead knows and signs (field guide §3.1)."""
+    if lacks_signature:
+        raise PolicyViolation(
+            "No sheet of this campaign asks about safety. Add one that does, or the school lead signs that this is known."
+        )
+
+
+def _grade_low(sheet: str, said: dict[str, object]) -> PolicyViolation:
+    return PolicyViolation(
+        "{sheet} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on.",
+        sheet=sheet,
+        **said,
+    )
+
+
+def _grade_high(sheet: str, said: dict[str, object]) -> PolicyViolation:
+    return PolicyViolation(
+        "{sheet} is asked up to grade {limit}; this campaign asks grade {grade}. Plan it without this sheet, or up to grade {limit}.",
+        sheet=sheet,
+        **said,
+    )
+
+
+def _age_low(sheet: str, said: dict[str, object]) -> PolicyViolation:
+    return PolicyViolation(
+        "{sheet} is for children of {limit} and older; most of grade {grade} are younger. Plan it without this sheet, or for higher grades.",
+        sheet=sheet,
+        **said,
+    )
+
+
+def _age_high(sheet: str, said: dict[str, object]) -> PolicyViolation:
+    return PolicyViolation(
+        "{sheet} is for children of {limit} and younger; most of grade {grade} are older. Plan it without this sheet, or for lower grades.",
+        sheet=sheet,
+        **said,
+    )
+
+
+def _item_grade(sheet: str, said: dict[str, object]) -> PolicyViolation:
+    return PolicyViolation(
+        "{sheet}: question {item} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on.",
+        sheet=sheet,
+        **said,
+    )
+
+
+def _informant(sheet: str, said: dict[str, object]) -> PolicyViolation:
+    return PolicyViolation(
+        "{sheet} is answered by: {informants}. This campaign asks somebody else; plan it anew.",
+        sheet=sheet,
+        **said,
+    )
+
+
+def _retest_gap(sheet: str, said: dict[str, object]) -> PolicyViolation:
+    return PolicyViolation(
+        "{sheet} was answered here on {day}. It can be asked again from {again} on ({days} days at least); open later, or plan it without this sheet or for other grades.",
+        sheet=sheet,
+        **said,
+    )
+
+
+_REFUSALS: dict[Rule, Callable[[str, dict[str, object]], PolicyViolation]] = {
+    Rule.GRADE_LOW: _grade_low,
+    Rule.GRADE_HIGH: _grade_high,
+    Rule.AGE_LOW: _age_low,
+    Rule.AGE_HIGH: _age_high,
+    Rule.ITEM_GRADE: _item_grade,
+    Rule.INFORMANT: _informant,
+    Rule.RETEST_GAP: _retest_gap,
+}

@@ -40,7 +40,7 @@ audit_commands = typer.Typer(help="The trail of who saw and did what.", no_args_
 facilities_commands = typer.Typer(help="Facilities that receive referrals.", no_args_is_help=True)
 outbox_commands = typer.Typer(help="Background work that was given up.", no_args_is_help=True)
 instruments_commands = typer.Typer(
-    help="Questionnaires: check a file of the district's own.", no_args_is_help=True
+    help="Questionnaires: check a file of the district's own, fill in a wording.", no_args_is_help=True
 )
 for _name, _group in (
     ("db", db_commands),
@@ -404,6 +404,24 @@ def retry_outbox() -> None:
     from api.cli.outbox import retry as run
 
     run(settings())
+
+
+# --- questionnaires ----------------------------------------------------------------------------------------
+
+
+@instruments_commands.command("pack")
+def write_instrument_pack(
+    code: Annotated[str, typer.Argument(help="the instrument, for example phq9")],
+    language: Annotated[str, typer.Option(help="zh or en")] = "zh",
+    layout: Annotated[str | None, typer.Option(help="the order of the form, where there are several")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="where to write; otherwise CODE-LANGUAGE.xlsx here")
+    ] = None,
+) -> None:
+    """Write the workbook in which the wording of a questionnaire is filled in."""
+    from api.cli.packs import write as run
+
+    run(code, language=language, layout=layout, out=out)
 
 
 # --- the way in --------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from api.v1.schemas.campaigns import (
     EntryOut,
     ProgressOut,
     RosterOut,
+    SignatureIn,
     StepIn,
 )
 from api.v1.schemas.common import PageSize
@@ -46,6 +47,8 @@ def plan_campaign(body: CampaignIn, session: SessionDep, actor: ActorDep, clock:
         opens_on=body.opens_on,
         closes_on=body.closes_on,
         now=clock.now(),
+        grades=body.grades,
+        informants=body.informants,
     )
     return CampaignOut.of(campaign)
 
@@ -72,6 +75,25 @@ def move_campaign(
     campaign = campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id)
     seen.check(session, campaign.version, things=[campaign.id], now=clock.now())
     actions.move(session, actor=actor, campaign=campaign, to=body.to, reason=body.reason, now=clock.now())
+    session.flush()
+    show_version(response, campaign.version)
+    return CampaignOut.of(campaign)
+
+
+@router.post("/campaigns/{campaign_id}/without-safety", dependencies=[needs(May.APPROVE_CAMPAIGN)])
+def sign_without_safety(
+    campaign_id: UUID,
+    body: SignatureIn,
+    seen: IfMatchDep,
+    session: SessionDep,
+    actor: ActorDep,
+    clock: ClockDep,
+    response: Response,
+) -> CampaignOut:
+    """The lead signs that a secondary school is asked nothing about safety, and says why."""
+    campaign = campaigns.get_campaign(session, actor=actor, campaign_id=campaign_id)
+    seen.check(session, campaign.version, things=[campaign.id], now=clock.now())
+    actions.sign_without_safety(session, actor=actor, campaign=campaign, reason=body.reason, now=clock.now())
     session.flush()
     show_version(response, campaign.version)
     return CampaignOut.of(campaign)

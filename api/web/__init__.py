@@ -21,6 +21,7 @@ from api.web.routes import (
     hotline_steps,
     imports,
     models,
+    papers,
     places,
     plans,
     referrals,
@@ -32,6 +33,7 @@ from api.web.routes import (
     settings,
     talks,
     today,
+    wordings,
     worries,
     worry_public,
 )
@@ -46,7 +48,7 @@ def routers() -> list[APIRouter]:
     """What the app includes: routers behind :func:`api.deps.get_page_actor`, except those of ``OPEN``."""
     school = [cases.router, talks.router, safety_talks.router, plans.router, sending.router, replies.router]
     worry = [worry_public.router, worries.router]
-    sheets = [imports.router, campaigns.router, administrations.router]
+    sheets = [imports.router, papers.router, campaigns.router, administrations.router]
     line = [hotline.router, hotline_steps.router, handovers.router]
     upkeep = [
         accounts.router,
@@ -58,6 +60,7 @@ def routers() -> list[APIRouter]:
         models.router,
         checks.router,
         capacity.router,
+        wordings.router,
     ]
     return [
         session.way_in,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -13,10 +14,13 @@ from screening.access import May
 from screening.core import audit, rows
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
-from screening.core.errors import InvalidInput
+from screening.core.errors import InvalidInput, PolicyViolation
 from screening.models.campaign import Campaign, CampaignStatus, CampaignStatusChange, RosterEntry
 from screening.models.organisation import Organisation
+from screening.queries.asking import breaches_of, lacks_signature
 from screening.queries.campaigns import base_rate_of
+
+HIGHEST_GRADE = 12
 
 
 def plan(
@@ -30,10 +34,17 @@ def plan(
     opens_on: date,
     closes_on: date,
     now: datetime,
+    grades: Sequence[int] | None = None,
+    informants: Mapping[str, str] | None = None,
 ) -> Campaign:
-    """A draft campaign of one school, with the instruments asked in it."""
+    """A draft campaign of one school, with the instruments asked in it.
+
+    ``grades``: the years of school that are asked (1 to 12), where they are not all of the school's.
+    ``informants``: who answers which sheet, where a sheet has several.
+    """
     access.check_may_at(actor, May.RUN_CAMPAIGN, organisation.id)
     _check_plan(instruments, opens_on, closes_on)
+    _check_asked(instruments, grades, informants or {})
     owner = actor.account_id or actor.on_behalf_of
     if owner is None:
         raise InvalidInput("A campaign needs an owner.")
@@ -46,6 +57,8 @@ def plan(
         opens_on=opens_on,
         closes_on=closes_on,
         base_rate=base_rate_of(session, organisation),
+        grades=sorted(set(grades)) if grades else None,
+        informants=dict(informants) if informants else None,
         owner_id=owner,
         created_at=now,
         created_by=actor.account_id,
@@ -67,6 +80,31 @@ def _check_plan(instruments: list[str], opens_on: date, closes_on: date) -> None
             raise InvalidInput("The questionnaire {code} is not in the library.", code=code[:20]) from unknown
 
 
+def _check_asked(instruments: list[str], grades: Sequence[int] | None, informants: Mapping[str, str]) -> None:
+    if grades is not None and not (grades and all(1 <= grade <= HIGHEST_GRADE for grade in grades)):
+        raise InvalidInput("Grades are numbers from 1 to {highest}.", highest=HIGHEST_GRADE)
+    for code, informant in informants.items():
+        policies.check_instrument_asked(code, instruments)
+        policies.check_informant(informant, catalogue().get(code).informants)
+
+
+def sign_without_safety(
+    session: Session, *, actor: Actor, campaign: Campaign, reason: str, now: datetime
+) -> None:
+    """The lead knows that nobody is asked about safety, and says why. Before it opens; twice is once."""
+    access.check_may_at(actor, May.APPROVE_CAMPAIGN, campaign.organisation_id)
+    if campaign.status not in (CampaignStatus.DRAFT, CampaignStatus.ANNOUNCED):
+        raise PolicyViolation("This is signed before a campaign opens.")
+    if campaign.without_safety_at is not None:
+        return
+    if not reason.strip():
+        raise InvalidInput("Say why no sheet asks about safety, and how the school asks instead.")
+    if actor.account_id is None:
+        raise PolicyViolation("Only a person signs.")
+    campaign.without_safety_by, campaign.without_safety_at = actor.account_id, now
+    _changed(session, actor, campaign, campaign.status, reason.strip()[:200], now)
+
+
 def move(
     session: Session,
     *,
@@ -80,6 +118,9 @@ def move(
     what = May.APPROVE_CAMPAIGN if to is CampaignStatus.ANNOUNCED else May.RUN_CAMPAIGN
     access.check_may_at(actor, what, campaign.organisation_id)
     policies.check_campaign_step(campaign.status, to)
+    if to in (CampaignStatus.ANNOUNCED, CampaignStatus.OPEN):
+        policies.check_asking(breaches_of(session, actor=actor, campaign=campaign))
+        policies.check_safety_signed(lacks_signature(session, actor=actor, campaign=campaign))
     campaign.status = to
     if to is CampaignStatus.OPEN:
         campaign.base_rate = base_rate_of(session, session.get_one(Organisation, campaign.organisation_id))

@@ -127,6 +127,10 @@ class AuditEvent(StrEnum):
     CHECK_RECORD = "check.record"
     CHECK_LIST = "check.list"
     CONCERN_RECORD = "concern.record"
+    WORDING_BRING_IN = "wording.bring_in"
+    WORDING_APPROVE = "wording.approve"
+    WORDING_WITHDRAW = "wording.withdraw"
+    SHEET_EXPORT = "administration.export"
 
 
 class AuditRow(Base):

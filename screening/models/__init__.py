@@ -10,6 +10,7 @@ from screening.models import (
     model,
     organisation,
     result,
+    wording,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "model",
     "organisation",
     "result",
+    "wording",
 ]

@@ -38,7 +38,12 @@ CAMPAIGN_TRANSITIONS: dict[CampaignStatus, frozenset[CampaignStatus]] = {
 
 
 class Campaign(Base):
-    """One screening of one school. ``base_rate`` is frozen when it opens (decision 19)."""
+    """One screening of one school. ``base_rate`` is frozen when it opens (decision 19).
+
+    ``informants``: who answers which sheet, where a sheet has several. ``grades``: the school years asked (1 to 12), null where nobody has said: then those of the children on its roll
+    or in the school count. ``without_safety_by``: the lead who signed that a secondary school is asked nothing about
+    safety, and when.
+    """
 
     __tablename__ = "campaign"
 
@@ -50,6 +55,10 @@ class Campaign(Base):
     opens_on: Mapped[date]
     closes_on: Mapped[date]
     base_rate: Mapped[float]
+    grades: Mapped[list[int] | None] = mapped_column(Json)
+    informants: Mapped[dict[str, str] | None] = mapped_column(Json)
+    without_safety_by: Mapped[UUID | None]
+    without_safety_at: Mapped[datetime | None] = mapped_column(Instant)
     owner_id: Mapped[UUID] = mapped_column(reference("account.id"))
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from statistics import stdev
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from instruments import AnswerSheet, CriticalAnswer, catalogue, critical_items, in_layout, read_critical
-from screening.access import May, check_may, check_may_about, children_visible_to
+from instruments.change import SMALLEST_SAMPLE, Spread
+from screening.access import May, check_may, check_may_about, children_visible_to, visible_child_ids
 from screening.core import audit
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
@@ -19,7 +21,7 @@ from screening.core.sealing import Keyring
 from screening.models.administration import Administration
 from screening.models.campaign import RosterEntry
 from screening.models.child import Child
-from screening.models.result import ScreenResult
+from screening.models.result import ResultStatus, ScreenResult
 
 
 def _unless_protected(protected: bool) -> ColumnElement[bool]:
@@ -79,6 +81,40 @@ def list_results(
     return rows
 
 
+# Sheets that are looked at to know how a score spreads; more would not say more.
+MOST_FOR_SPREAD = 2_000
+
+
+def spread_of(session: Session, *, actor: Actor, administration: Administration, score: str) -> Spread | None:
+    """How a score spreads among the children in sight, the newest sheet of each; None with too few.
+
+    Only sheets of the same questionnaire, order and informant count; what is returned is one number about all of them.
+    """
+    rows = session.execute(
+        select(ScreenResult.child_id, ScreenResult.scores)
+        .join(Administration, Administration.id == ScreenResult.administration_id)
+        .where(
+            Administration.instrument == administration.instrument,
+            Administration.informant == administration.informant,
+            Administration.layout == administration.layout,
+            Administration.voided_at.is_(None),
+            Administration.protected.is_(False),
+            ScreenResult.status == ResultStatus.SCORED,
+            ScreenResult.child_id.in_(visible_child_ids(actor)),
+        )
+        .order_by(ScreenResult.computed_at.desc())
+        .limit(MOST_FOR_SPREAD)
+    )
+    newest: dict[UUID, float] = {}
+    for child_id, scores in rows:
+        value = scores.get(score, {}).get("value")
+        if isinstance(value, int | float):
+            newest.setdefault(child_id, float(value))
+    if len(newest) < SMALLEST_SAMPLE:
+        return None
+    return Spread(sd=stdev(newest.values()), n=len(newest), source="")
+
+
 def result_of(session: Session, *, entry: RosterEntry, administration_id: UUID) -> ScreenResult:
     """The result of one sheet of a line on the roll that was found through a scope."""
     result = session.scalars(
@@ -90,6 +126,40 @@ def result_of(session: Session, *, entry: RosterEntry, administration_id: UUID) 
     if result is None:
         raise NotFound
     return result
+
+
+def export_sheet(
+    session: Session, *, actor: Actor, administration_id: UUID, now: datetime
+) -> tuple[Administration, str]:
+    """A sheet that is about to leave in another form, and the number of the child's file. The reading is recorded.
+
+    Talks of a protected case are never exported.
+    """
+    check_may(actor, May.READ_SCORES)
+    row = session.execute(
+        select(Administration, Child.file_no, Child.organisation_id)
+        .join(Child, Child.id == Administration.child_id)
+        .where(
+            Administration.id == administration_id,
+            Administration.voided_at.is_(None),
+            Administration.protected.is_(False),
+            Administration.child_id.in_(visible_child_ids(actor)),
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    sheet, file_no, organisation_id = row
+    check_may_about(actor, May.READ_SCORES, organisation_id)
+    audit.record(
+        session,
+        actor=actor,
+        event=AuditEvent.SHEET_EXPORT,
+        at=now,
+        child_id=sheet.child_id,
+        subject_id=sheet.id,
+        detail={"instrument": sheet.instrument},
+    )
+    return sheet, file_no
 
 
 def newest_results(results: Sequence[ScreenResult]) -> list[ScreenResult]:

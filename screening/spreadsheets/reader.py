@@ -14,7 +14,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -40,7 +40,7 @@ READER_STOPPED = "The workbook made the reader stop. Copy the data into the empt
 _ROOT = Path(__file__).resolve().parents[2]
 # None of our settings go to a process that opens foreign files. One thread: NumPy's reserve memory each.
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
-_OUT_OF_MEMORY = 3  # exit status of our child
+OUT_OF_MEMORY = 3  # exit status of our child
 # Two readings at once: more would only make all of them late, and each may fill its memory.
 _SLOTS = BoundedSemaphore(2)
 
@@ -96,14 +96,29 @@ def read_in_child(
         "codes": None if codes is None else list(codes),
         "today": today.isoformat(),
         "system": system.value,
-        "memory": memory,
-        "seconds": math.ceil(seconds),
     }
+    try:
+        answer = in_child("screening.spreadsheets.reader", asked, data, seconds=seconds, memory=memory)
+    except WorkbookRefused as refusal:
+        return refused(refusal)
+    parsed = _Unpickler(io.BytesIO(answer)).load()
+    if not isinstance(parsed, ParsedWorkbook):
+        raise TypeError("the reading process answered something else")
+    return parsed
+
+
+def in_child(module: str, asked: Mapping[str, object], data: bytes, *, seconds: float, memory: int) -> bytes:
+    """What ``module``, run as a program with limits and no settings, writes about ``data``.
+
+    Raises :class:`WorkbookRefused` for too much memory, too much time or a crash. The child's words on stderr may
+    hold cells, so nobody sees them.
+    """
+    limits = {"memory": memory, "seconds": math.ceil(seconds)}
     with _SLOTS:
         try:
-            done = subprocess.run(
-                [sys.executable, "-E", "-s", "-m", "screening.spreadsheets.reader"],
-                input=json.dumps(asked).encode() + b"\n" + data,
+            done = subprocess.run(  # noqa: S603  # our own interpreter and module, no shell
+                [sys.executable, "-E", "-s", "-m", module],
+                input=json.dumps({**asked, **limits}).encode() + b"\n" + data,
                 capture_output=True,
                 cwd=_ROOT,
                 env=_ENVIRONMENT,
@@ -111,22 +126,22 @@ def read_in_child(
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return refused(WorkbookRefused(TOO_MUCH_TIME, seconds=math.ceil(seconds)))
-    return _answer(done, seconds)
-
-
-def _answer(done: subprocess.CompletedProcess[bytes], seconds: float) -> ParsedWorkbook:
-    """What the child wrote, or why it could not. Its words on stderr may hold cells, so nobody sees them."""
+            raise WorkbookRefused(TOO_MUCH_TIME, seconds=math.ceil(seconds)) from None
     if done.returncode == -signal.SIGXCPU:
-        return refused(WorkbookRefused(TOO_MUCH_TIME, seconds=math.ceil(seconds)))
-    if done.returncode in (_OUT_OF_MEMORY, -signal.SIGKILL) or b"memory allocation" in done.stderr:
-        return refused(WorkbookRefused(TOO_MUCH_MEMORY))
+        raise WorkbookRefused(TOO_MUCH_TIME, seconds=math.ceil(seconds))
+    if done.returncode in (OUT_OF_MEMORY, -signal.SIGKILL) or b"memory allocation" in done.stderr:
+        raise WorkbookRefused(TOO_MUCH_MEMORY)
     if done.returncode != 0:
-        return refused(WorkbookRefused(READER_STOPPED))
-    parsed = _Unpickler(io.BytesIO(done.stdout)).load()
-    if not isinstance(parsed, ParsedWorkbook):
-        raise TypeError("the reading process answered something else")
-    return parsed
+        raise WorkbookRefused(READER_STOPPED)
+    return done.stdout
+
+
+def limit_memory_and_time(asked: Mapping[str, int]) -> None:
+    """The first thing a child does."""
+    resource.setrlimit(resource.RLIMIT_AS, (asked["memory"], asked["memory"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (asked["seconds"], asked["seconds"] + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 _OUR_VALUES = {
@@ -156,10 +171,7 @@ class _Unpickler(pickle.Unpickler):
 def main() -> None:
     """The child: limits first, then one workbook from stdin to stdout."""
     asked = json.loads(sys.stdin.buffer.readline())
-    resource.setrlimit(resource.RLIMIT_AS, (asked["memory"], asked["memory"]))
-    resource.setrlimit(resource.RLIMIT_CPU, (asked["seconds"], asked["seconds"] + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    limit_memory_and_time(asked)
     try:
         parsed = read_workbook(
             sys.stdin.buffer.read(),
@@ -170,7 +182,7 @@ def main() -> None:
         pickle.dump(parsed, sys.stdout.buffer, protocol=pickle.HIGHEST_PROTOCOL)
         sys.stdout.buffer.flush()
     except MemoryError:
-        sys.exit(_OUT_OF_MEMORY)
+        sys.exit(OUT_OF_MEMORY)
 
 
 if __name__ == "__main__":

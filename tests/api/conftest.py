@@ -50,6 +50,7 @@ def app(settings, database, clock) -> Iterator[FastAPI]:
     made = create_app(settings, database, clock)
     yield made
     made.state.gatekeeper.close()
+    made.state.papers.close()
 
 
 @pytest.fixture

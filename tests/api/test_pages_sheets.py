@@ -220,6 +220,27 @@ def test_announcing_is_the_leads_and_opening_the_counsellors(world, at):
     assert "open for sheets" in words(counsellor.open(path).text)
 
 
+def test_what_stands_against_a_campaign_is_said_before_anybody_presses(world, at):
+    world.make_child()  # grade 8
+    campaign = world.make_campaign("scl90", status=CampaignStatus.DRAFT)
+    path = f"/campaigns/{campaign}"
+    lead = at("school_lead")
+    assert "SCL-90 is asked from grade 10 on; this campaign asks grade 8." in words(lead.open(path).text)
+    refused = lead.send(f"{path}/steps", path, to="announced")
+    assert refused.status_code == 409
+    assert "Plan it without this sheet, or from grade 10 on." in words(refused.text)
+    campaign = world.make_campaign("gad7", status=CampaignStatus.DRAFT)
+    path = f"/campaigns/{campaign}"
+    counsellor = at("counsellor")
+    assert "No sheet of this campaign asks about safety." in words(counsellor.open(path).text)
+    assert "/without-safety" not in counsellor.open(path).text
+    assert lead.send(f"{path}/steps", path, to="announced").status_code == 409
+    assert lead.send(f"{path}/without-safety", path, reason=" ").status_code == 422
+    assert lead.send(f"{path}/without-safety", path, reason="asked face to face").status_code == 303
+    assert "Signed by the school lead" in words(lead.open(path).text)
+    assert lead.send(f"{path}/steps", path, to="announced").status_code == 303
+
+
 @pytest.mark.parametrize("who", ["other_counsellor", "other_clerk"])
 def test_another_schools_roll_is_not_found(at, campaign, pupils, database, who):
     other, path = at(who), sheet_of(campaign, pupils[0])

@@ -290,8 +290,8 @@ def test_follow_ups_are_done_or_missed_once(call, case_id):
 
 
 def test_a_part_of_another_case_is_not_found(world, call, case_id, database):
-    other = world.make_child(world.make_campaign(title="又一次"))
-    world.submit(other, "phq9", spread("phq9", 21))
+    other = world.make_child(world.make_campaign("gad7", "asq", title="又一次"))
+    world.submit(other, "gad7", spread("gad7", 21))
     theirs = the(database, Case, Case.child_id == other.id)
     plan = call("GET", f"/cases/{theirs.id}").json()["plans"][0]
     assert call("POST", f"/cases/{case_id}/plans/{plan['id']}/confirm").status_code == 404

@@ -272,8 +272,8 @@ def test_no_key_of_the_schools_file_is_in_the_facilitys_answer(call, returned):
 
 def test_the_inbox_is_sorted_by_time_left(world, call, sent, database):
     world.clock.forward(timedelta(days=1))
-    other = world.make_child(world.make_campaign(title="第二次"), share=True)
-    world.submit(other, "phq9", spread("phq9", 21))
+    other = world.make_child(world.make_campaign("gad7", "asq", title="第二次"), share=True)
+    world.submit(other, "gad7", spread("gad7", 21))
     later = the(database, Referral, Referral.id != sent.id)
     call("POST", f"/cases/{later.case_id}/assessments", body=TALK | {"words": WORDS, "send": True})
     inbox = call("GET", "/referrals", "clinic_intake").json()

@@ -257,12 +257,32 @@ def test_a_campaign_is_planned_announced_by_the_lead_and_opened(call, world):
         ({"closes_on": "2026-10-01"}, 422),
         ({"title": ""}, 422),
         ({"base_rate": 0.2}, 422),
+        ({"grades": []}, 422),
+        ({"grades": [0]}, 422),
+        ({"informants": {"phq_a": "teacher"}}, 422),
         ({"owner_id": "00000000-0000-4000-8000-000000000001"}, 422),
     ],
 )
 def test_a_campaign_that_makes_no_sense_is_refused(call, world, database, change, status):
     assert call("POST", "/campaigns", body=planned(world, **change)).status_code == status
     assert count(database, Campaign) == 0
+
+
+def test_grades_and_the_leads_signature_over_json(call, world):
+    plan = planned(world, instruments=["gad7", "psc17"], grades=[8, 7], informants={"psc17": "parent"})
+    made = call("POST", "/campaigns", body=plan).json()
+    assert (made["grades"], made["informants"], made["without_safety_at"]) == (
+        [7, 8],
+        {"psc17": "parent"},
+        None,
+    )
+    path = f"/campaigns/{made['id']}"
+    refused = call("POST", f"{path}/steps", "school_lead", {"to": "announced"})
+    assert refused.status_code == 409
+    assert call("POST", f"{path}/without-safety", body={"reason": "x"}).status_code == 403
+    signed = call("POST", f"{path}/without-safety", "school_lead", {"reason": "asked face to face"})
+    assert signed.json()["without_safety_at"]
+    assert call("POST", f"{path}/steps", "school_lead", {"to": "announced"}).json()["status"] == "announced"
 
 
 def test_a_campaign_for_another_school_is_not_found(call, world):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -13,6 +13,8 @@ from api.v1.schemas.common import Answer, Body, Day, Id, Line, OneOf
 from screening.models.campaign import Campaign, CampaignStatus, RosterEntry
 from screening.queries.campaigns import Progress
 
+Grade = Annotated[int, Field(ge=1, le=12)]
+
 
 class CampaignIn(Body):
     organisation_id: Id
@@ -21,6 +23,14 @@ class CampaignIn(Body):
     consent_version: Code
     opens_on: Day
     closes_on: Day
+    # Years of school, 1 to 12; without them those of the children on the roll or in the school.
+    grades: Annotated[list[Grade], Field(min_length=1, max_length=12)] | None = None
+    # Who answers which sheet, by code, where a sheet has several.
+    informants: Annotated[dict[Code, Code], Field(max_length=30)] | None = None
+
+
+class SignatureIn(Body):
+    reason: Annotated[Line, Field(max_length=200)]
 
 
 class StepIn(Body):
@@ -38,6 +48,9 @@ class CampaignOut(Answer):
     opens_on: date
     closes_on: date
     base_rate: float
+    grades: list[int] | None
+    informants: dict[str, str] | None
+    without_safety_at: datetime | None
 
     @classmethod
     def of(cls, campaign: Campaign) -> Self:
@@ -51,6 +64,9 @@ class CampaignOut(Answer):
             opens_on=campaign.opens_on,
             closes_on=campaign.closes_on,
             base_rate=campaign.base_rate,
+            grades=campaign.grades,
+            informants=campaign.informants,
+            without_safety_at=campaign.without_safety_at,
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from api.web.presenters import words
 from instruments import Instrument, catalogue
+from instruments.asking import Asked, breaches, needs_signature, outside
 from screening import policies
 from screening.access import May, places
 from screening.core import grades
@@ -33,6 +34,28 @@ class Step:
     to: CampaignStatus
     label: str
     why_not: str
+
+
+# While something can still be changed about what is asked.
+ASKS = frozenset(
+    {CampaignStatus.DRAFT, CampaignStatus.ANNOUNCED, CampaignStatus.OPEN, CampaignStatus.CLOSING}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What stands against a campaign. ``sign``: the lead may sign here that nobody asks about safety.
+
+    ``outliers``: sentences about single children whose age does not fit a sheet; they stop nobody.
+    """
+
+    breaches: tuple[str, ...]
+    outliers: tuple[str, ...]
+    safety: str
+    sign: bool
+
+
+NOTHING_AGAINST = Asking((), (), "", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +113,47 @@ def _whose(what: May, locale: str) -> str:
     if what is May.APPROVE_CAMPAIGN:
         return translate(locale, "The school lead announces a campaign; the counsellor prepares it.")
     return translate(locale, "The counsellor opens and closes a campaign.")
+
+
+def asking(campaign: Campaign, asked: Asked, actor: Actor, locale: str) -> Asking:
+    """Age, grade, informant, gap and safety, in sentences."""
+    sheets = instruments(campaign)
+    found = [policies.refusal_of(breach) for breach in breaches(sheets, asked)]
+    unsigned = campaign.without_safety_at is None and needs_signature(sheets, asked.grades)
+    before = campaign.status in (CampaignStatus.DRAFT, CampaignStatus.ANNOUNCED)
+    return Asking(
+        breaches=tuple(translate(locale, each.message, **each.params) for each in found),
+        outliers=tuple(_outliers(sheets, asked, locale)),
+        safety=translate(
+            locale,
+            "No sheet of this campaign asks about safety. Add one that does, or the school lead signs that this is known.",
+        )
+        if unsigned
+        else "",
+        sign=unsigned and before and campaign.organisation_id in places(actor, May.APPROVE_CAMPAIGN),
+    )
+
+
+def _outliers(sheets: Sequence[Instrument], asked: Asked, locale: str) -> Iterator[str]:
+    for instrument in sheets:
+        young = sum(outside(instrument, ages)[0] for ages in asked.ages.values())
+        old = sum(outside(instrument, ages)[1] for ages in asked.ages.values())
+        if young:
+            yield translate(
+                locale,
+                "{sheet}: {count} children are younger than {limit}. For them it says less; the counsellor decides whether they are asked.",
+                sheet=instrument.abbr,
+                count=young,
+                limit=instrument.age_min,
+            )
+        if old:
+            yield translate(
+                locale,
+                "{sheet}: {count} children are older than {limit}. For them it says less; the counsellor decides whether they are asked.",
+                sheet=instrument.abbr,
+                count=old,
+                limit=instrument.age_max,
+            )
 
 
 def why_no_sheets(campaign: Campaign, locale: str) -> str:

@@ -35,5 +35,6 @@ def pages(actor: Actor | None, locale: str) -> list[Page]:
         (May.MANAGE_ACCOUNTS, "/organisations", translate(locale, "Organisations")),
         (May.MANAGE_ACCOUNTS, "/settings", translate(locale, "Settings")),
         (May.SET_FACILITY_CODE, "/facility-codes", translate(locale, "Facility codes")),
+        (May.KEEP_WORDING, "/wordings", translate(locale, "Wordings")),
     )
     return [Page(href, label) for what, href, label in known if may(actor, what)]

@@ -213,7 +213,7 @@ def _missing(results: Sequence[ScreenResult], locale: str) -> list[str]:
         name = _name(administration.instrument)
         if result.status is ResultStatus.NOT_SCORED:
             said.append(translate(locale, "{sheet}: could not be scored, to be done again.", sheet=name))
-        missing = result.scores.get("total", {}).get("missing") or []
+        missing = _main(result).get("missing") or []
         if result.status is ResultStatus.SCORED and missing:
             said.append(
                 translate(
@@ -243,17 +243,24 @@ def _sheet(result: ScreenResult, locale: str) -> Sheet:
     )
 
 
+def _main(result: ScreenResult) -> dict[str, Any]:
+    """The score that the sheet stands or falls with."""
+    code = result.administration.instrument
+    main = catalogue().get(code).main_score if code in catalogue() else "total"
+    return dict(result.scores.get(main, {}))
+
+
 def _score(result: ScreenResult, locale: str) -> str:
-    total: dict[str, Any] = result.scores.get("total", {})
+    total = _main(result)
     if result.status is ResultStatus.NOT_SCORED:
         return translate(locale, "not scored")
     value = total.get("value")
-    if value is None:
+    if not isinstance(value, int | float):
         return _by_rule(result, locale)
     return (
         translate(locale, "{value} (carried up)", value=value)
         if total.get("status") == "prorated"
-        else str(value)
+        else f"{value:g}"
     )
 
 

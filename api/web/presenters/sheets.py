@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api.web.forms import FieldError, Form
 from instruments import AnswerError, Grade, Instrument, Item
+from instruments.text import Pack
 from screening.core.i18n import translate
 
 # Grades after which somebody talks with the child; R is a review of its own.
@@ -27,7 +28,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One line of the sheet. ``label`` is our own short word, empty where the licence keeps items off screens."""
+    """One line of the sheet. ``label`` is the wording of a pack in force, else our own short word, and empty where the
+    licence keeps items off screens."""
 
     key: str
     name: str
@@ -37,29 +39,36 @@ class ItemView:
     extra: bool
 
 
-def items(instrument: Instrument, locale: str) -> list[ItemView]:
-    """The lines in the order of the paper."""
-    return [_item(each, instrument, locale) for each in instrument.items]
+def items(instrument: Instrument, locale: str, wording: Pack | None = None) -> list[ItemView]:
+    """The lines in the order of the paper. ``wording``: the pack in force, if there is one that may be shown."""
+    return [_item(each, instrument, locale, wording) for each in instrument.items]
 
 
-def _item(item: Item, instrument: Instrument, locale: str) -> ItemView:
+def _item(item: Item, instrument: Instrument, locale: str, wording: Pack | None) -> ItemView:
     label = (item.en if locale == "en" else item.zh) if instrument.licence.on_screen else ""
-    said = {each.value: (each.en if locale == "en" else each.zh) for each in item.options}
+    said = {each.value: (each.en if locale == "en" else each.zh) for each in item.options if each.value < 0}
+    text = wording.item(item.key) if wording else None
+    if text is not None and wording is not None:
+        label = text.text
+        if text.options != wording.shared_options:
+            said = dict(text.options)
     values = sorted(item.values, key=lambda value: (value < 0, value))
     return ItemView(
         key=item.key,
         name=f"a_{item.key}",
         label=label,
-        choices=tuple(Choice(value, said.get(value, "") if value < 0 else "") for value in values),
+        choices=tuple(Choice(value, said.get(value, "")) for value in values),
         buttons=len(values) <= MOST_BUTTONS,
         extra=not item.scored,
     )
 
 
-def legend(instrument: Instrument, locale: str) -> list[tuple[int, str]]:
+def legend(instrument: Instrument, locale: str, wording: Pack | None = None) -> list[tuple[int, str]]:
     """What the digits stand for, where the licence lets it be shown."""
     if not instrument.licence.on_screen:
         return []
+    if wording is not None:
+        return list(wording.shared_options)
     return [(each.value, each.en if locale == "en" else each.zh) for each in instrument.responses]
 
 

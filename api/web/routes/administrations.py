@@ -38,6 +38,7 @@ from screening.queries.campaigns import current_consents, get_roster_entry, reco
 from screening.queries.children import organisation_of
 from screening.queries.results import result_of
 from screening.queries.rosters import class_of_entry, list_class, list_classes
+from screening.queries.wordings import wording_for
 
 router = page_router(
     prefix="/campaigns/{campaign_id}/roster/{entry_id}",
@@ -179,6 +180,8 @@ def _sheet(
     """The page of a sheet; with ``form`` again after a refusal, everything typed still there."""
     locale, entry = page_locale(request), desk.entry
     instrument = _instrument(entry, code)
+    school = organisation_of(session, entry.campaign.organisation_id)
+    wording = wording_for(session, organisation=school, instrument=instrument, locale=locale)
     consents = current_consents(session, [entry.child_id], [Purpose.SCREENING])
     stored = recorded_sheets(session, entries=[entry])
     [line] = of_campaign.lines([entry], entry.campaign, stored, consents, locale)
@@ -194,8 +197,9 @@ def _sheet(
         instrument=instrument,
         name=of_campaign.name_of(instrument, locale),
         informants=[(each, words.informant(each, locale)) for each in instrument.informants],
-        items=present.items(instrument, locale),
-        legend=present.legend(instrument, locale),
+        wording=wording,
+        items=present.items(instrument, locale, wording),
+        legend=present.legend(instrument, locale, wording),
         stored=any(each.code == code and each.stored for each in line.sheets),
         why_no_sheets=of_campaign.why_no_sheets(entry.campaign, locale),
         key=(form.raw("key") if form else "") or secrets.token_urlsafe(18),

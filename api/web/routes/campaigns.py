@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import Depends, Request, Response
+from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.versions import SeenDep
@@ -13,10 +14,12 @@ from api.web.pages import go, page_locale, render
 from api.web.presenters import campaigns as present
 from screening.access import May, places
 from screening.actions import campaigns as actions
+from screening.core.actor import Actor
 from screening.core.clock import local_day
 from screening.core.errors import NotFound
-from screening.models.campaign import CampaignStatus
+from screening.models.campaign import Campaign, CampaignStatus
 from screening.models.consent import Purpose
+from screening.queries.asking import who_is_asked
 from screening.queries.campaigns import (
     current_consents,
     get_campaign,
@@ -24,7 +27,9 @@ from screening.queries.campaigns import (
     progress,
     recorded_sheets,
 )
+from screening.queries.children import organisation_of
 from screening.queries.rosters import last_entry_of, list_class, list_classes
+from screening.queries.wordings import wording_for
 
 router = page_router(prefix="/campaigns", dependencies=[Depends(get_page_actor)])
 
@@ -66,9 +71,33 @@ def show_campaign(campaign_id: UUID, request: Request, session: SessionDep, acto
         instruments=[(each, present.name_of(each, locale)) for each in present.instruments(campaign)],
         step=present.next_step(campaign, actor, locale),
         why_no_sheets=present.why_no_sheets(campaign, locale),
+        asking=_asking(session, actor, campaign, locale),
+        worded=_worded(session, campaign, locale),
         imports=campaign.organisation_id in places(actor, May.IMPORT),
         records=campaign.organisation_id in places(actor, May.RECORD_SHEET),
     )
+
+
+def _asking(session: Session, actor: Actor, campaign: Campaign, locale: str) -> present.Asking:
+    """What stands against it; the actions ask the same again."""
+    if campaign.status not in present.ASKS:
+        return present.NOTHING_AGAINST
+    return present.asking(
+        campaign,
+        who_is_asked(session, actor=actor, campaign=campaign),
+        actor,
+        locale,
+    )
+
+
+def _worded(session: Session, campaign: Campaign, locale: str) -> set[str]:
+    """The questionnaires whose wording is in force here."""
+    school = organisation_of(session, campaign.organisation_id)
+    return {
+        each.code
+        for each in present.instruments(campaign)
+        if wording_for(session, organisation=school, instrument=each, locale=locale) is not None
+    }
 
 
 @router.post("/{campaign_id}/steps", dependencies=[needs(May.RUN_CAMPAIGN, May.APPROVE_CAMPAIGN)])
@@ -83,6 +112,20 @@ def move_campaign(
     if to is not None and to is not campaign.status:  # pressed twice: it is there already
         seen.check(session, campaign.version, things=[campaign.id], now=clock.now())
         actions.move(session, actor=actor, campaign=campaign, to=to, reason=reason or None, now=clock.now())
+    return go(f"/campaigns/{campaign.id}")
+
+
+@router.post("/{campaign_id}/without-safety", dependencies=[needs(May.APPROVE_CAMPAIGN)])
+def sign_without_safety(
+    campaign_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+) -> Response:
+    """The lead signs that nobody is asked about safety, and says why."""
+    campaign = get_campaign(session, actor=actor, campaign_id=campaign_id)
+    reason = form.text("reason", limit=200, needed=True)
+    form.check()
+    if campaign.without_safety_at is None:
+        seen.check(session, campaign.version, things=[campaign.id], now=clock.now())
+    actions.sign_without_safety(session, actor=actor, campaign=campaign, reason=reason, now=clock.now())
     return go(f"/campaigns/{campaign.id}")
 
 

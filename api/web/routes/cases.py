@@ -13,10 +13,11 @@ from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, 
 from api.errors import VersionMismatch
 from api.versions import Seen, SeenDep
 from api.web.forms import Form, FormDep
+from api.web.lookups import spreads_for
 from api.web.pages import go, page_locale, render
 from api.web.presenters import case as present
 from api.web.presenters import contact as of_contact
-from api.web.presenters import dates, interview, plan, referral, replies, results, words
+from api.web.presenters import dates, interview, plan, referral, replies, results, scores, words
 from api.web.presenters import worries as of_worries
 from referral.actions import cases, checks, contacts, followups, form_drafts
 from referral.actions.reroutes import REROUTABLE
@@ -138,6 +139,8 @@ def page(
         level=words.level(case.worst_level, None, locale),
         worries=[of_worries.view(each, locale) for each in worries_of(session, case_id=case.id)],
         reading=reading,
+        scales=scores.views(found, child, spreads_for(session, actor=actor, results=found), locale),
+        compared=scores.compared(found, locale),
         reads_scores=reads_scores,
         seen=bool(file.assessments),
         talks=present.talks(
