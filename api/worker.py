@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session
 
 from api.webhook import WebhookGateway
 from referral import watching
-from referral.actions import checks, clocks, escalations
+from referral.actions import checks, clocks, departures, escalations
 from referral.handlers import HANDLERS
 from referral.queries.labels import counties_that_draw
 from screening.core import audit, idempotency, outbox
@@ -124,6 +124,11 @@ def move_on(session: Session, now: datetime) -> None:
     clocks.run(session, now=now)
 
 
+def let_go(session: Session, now: datetime) -> None:
+    """A post that has ended by its date leaves no work behind (domain guide §3.10)."""
+    departures.release_ended_posts(session, now=now)
+
+
 def draw_checks(session: Session, now: datetime) -> None:
     """Each county that holds random checks draws once a week, on its first working hours (requirement of the model)."""
     if not china().in_school_hours(now):
@@ -146,6 +151,7 @@ LEFTOVERS = Timed("seal-leftovers", timedelta(days=1), seal_leftovers, Lane.BULK
 FORGETTING = Timed("forget-answers", timedelta(hours=1), forget_answers, Lane.BULK)
 LADDER = Timed("ladder", TICK_EVERY, climb)
 CLOCKS = Timed("clocks", TICK_EVERY, move_on)
+POSTS = Timed("ended-posts", timedelta(minutes=10), let_go)
 CHECKS = Timed("checks", timedelta(hours=1), draw_checks, Lane.BULK)
 MODELS = Timed("models", timedelta(days=1), watch_models, Lane.BULK)
 
@@ -423,7 +429,7 @@ def compose(settings: Settings, database: Database, clock: Clock, *, more: Seque
         clock,
         HANDLERS,
         tools,
-        timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, CHECKS, MODELS, *more),
+        timed=(SEALING, LEFTOVERS, FORGETTING, LADDER, CLOCKS, POSTS, CHECKS, MODELS, *more),
     )
 
 

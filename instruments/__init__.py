@@ -6,8 +6,8 @@
 'invalid'
 """
 
-from instruments.answers import MISSING, AnswerError, AnswerErrors, AnswerSheet, UnknownLayout
-from instruments.catalogue import Catalogue, LibraryError, UnknownInstrument, catalogue
+from instruments.answers import MISSING, AnswerError, AnswerErrors, AnswerSheet
+from instruments.catalogue import Catalogue, LibraryError, UnknownInstrument, catalogue, shipped, use_folder
 from instruments.critical import CriticalAnswer, critical_items, read_critical
 from instruments.definition import (
     GRADES,
@@ -22,10 +22,12 @@ from instruments.definition import (
     Option,
     ScoreDefinition,
     ScoreKind,
+    Sex,
     Text,
     worst_grade,
 )
 from instruments.engine import BatchScores, score_batch
+from instruments.layouts import UnknownLayout, in_layout
 from instruments.scoring import Scores, ScoreValue, score, score_many
 from instruments.validity import Flag, SheetConditions, Validity
 
@@ -53,6 +55,7 @@ __all__ = [
     "ScoreKind",
     "ScoreValue",
     "Scores",
+    "Sex",
     "SheetConditions",
     "Text",
     "UnknownInstrument",
@@ -60,9 +63,12 @@ __all__ = [
     "Validity",
     "catalogue",
     "critical_items",
+    "in_layout",
     "read_critical",
     "score",
     "score_batch",
     "score_many",
+    "shipped",
+    "use_folder",
     "worst_grade",
 ]

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from instruments.definition import Instrument
+from instruments.layouts import find_layout
 
 MISSING = -128
 """The packed form of an unanswered item; no option may have this value."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}(\.0*)?")
-
-
-class UnknownLayout(LookupError):
-    """The instrument has no layout of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ class AnswerSheet:
             values.append(value)
         if errors:
             raise AnswerErrors(tuple(errors))
-        return cls(instrument.code, _layout(instrument, layout), tuple(values))
+        return cls(instrument.code, find_layout(instrument, layout).id, tuple(values))
 
     @property
     def is_blank(self) -> bool:
@@ -112,7 +109,7 @@ class AnswerSheet:
 
     def packed(self) -> bytes:
         """One signed byte per item in item order, ``MISSING`` where there is no answer."""
-        return bytes((MISSING if value is None else value) & 0xFF for value in self.values)
+        return bytes([0x80 if value is None else value & 0xFF for value in self.values])
 
     @classmethod
     def unpack(cls, instrument: Instrument, data: bytes, layout: str) -> Self:
@@ -127,15 +124,8 @@ class AnswerSheet:
                 raise ValueError(
                     f"{instrument.code}: the stored answer to item {item.key} is not one of its values"
                 )
-        return cls(instrument.code, _layout(instrument, layout), values)
+        return cls(instrument.code, find_layout(instrument, layout).id, values)
 
     def as_mapping(self, instrument: Instrument) -> dict[str, int | None]:
         """Item key → answer."""
         return dict(zip(instrument.positions, self.values, strict=True))
-
-
-def _layout(instrument: Instrument, layout: str | None) -> str:
-    wanted = instrument.default_layout if layout is None else layout
-    if all(known.id != wanted for known in instrument.layouts):
-        raise UnknownLayout(f"{instrument.code} has no layout {wanted!r}")
-    return wanted

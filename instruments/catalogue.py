@@ -6,13 +6,23 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from instruments.checks import problems
 from instruments.definition import Instrument
+from instruments.own import FileCheck, check_file
 from instruments.parsing import parse_instrument
 from instruments.reading import LibraryError, load
 
-__all__ = ["Catalogue", "LibraryError", "UnknownInstrument", "catalogue", "read_instrument"]
+__all__ = [
+    "Catalogue",
+    "LibraryError",
+    "UnknownInstrument",
+    "catalogue",
+    "read_instrument",
+    "shipped",
+    "use_folder",
+]
 
 
 class UnknownInstrument(LookupError):
@@ -60,7 +70,7 @@ def read_instrument(file: str, data: bytes) -> Instrument:
 
 
 @cache
-def catalogue() -> Catalogue:
+def shipped() -> Catalogue:
     """The instruments shipped in ``instruments/library``; every field of every file is checked."""
     folder = files("instruments") / "library"
     found = {}
@@ -69,3 +79,43 @@ def catalogue() -> Catalogue:
             instrument = read_instrument(entry.name, entry.read_bytes())
             found[instrument.code] = instrument
     return Catalogue(found)
+
+
+class _Own:
+    """The folder of the district's own instruments, told once when a process begins."""
+
+    folder: Path | None = None
+
+
+def use_folder(folder: Path | None) -> tuple[FileCheck, ...]:
+    """From now on ``catalogue`` holds the files of ``folder`` too, as far as they may decide something (``own``).
+
+    Gives what is to be said of each file. A file that is wrong, unfinished, or has the code of a shipped one is left
+    out: it must never keep a service from starting, nor take the place of what was checked. Raises OSError where
+    the folder cannot be read.
+    """
+    checks = tuple(_checked(folder)) if folder is not None else ()
+    _Own.folder = folder
+    _with_own.cache_clear()
+    return checks
+
+
+def catalogue() -> Catalogue:
+    """All instruments: the shipped ones, and those of the district's own folder."""
+    return shipped() if _Own.folder is None else _with_own(_Own.folder)
+
+
+@cache
+def _with_own(folder: Path) -> Catalogue:
+    found = {instrument.code: instrument for instrument in shipped()}
+    for check in _checked(folder):
+        if check.ready and check.instrument is not None:
+            found[check.instrument.code] = check.instrument
+    return Catalogue(dict(sorted(found.items())))
+
+
+def _checked(folder: Path) -> Iterator[FileCheck]:
+    taken = frozenset(shipped().codes)
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".yaml" and path.is_file():
+            yield check_file(path.name, path.read_bytes(), taken)

@@ -9,16 +9,26 @@ from itertools import pairwise
 from instruments.definition import (
     BandSet,
     Certainty,
+    Grade,
     Instrument,
+    ItemCondition,
     MissingKind,
     MissingRule,
+    Number,
     Per,
+    PersonCondition,
     ScoreDefinition,
     ScoreKind,
 )
+from instruments.plan import steps
 
 Problem = tuple[str, str]
 """(field, what is wrong with it)."""
+
+HIGHEST_GRADE = 12
+"""The last year of senior or vocational school; years are counted from the first of primary school, 0 is kindergarten."""
+
+_SUMMED = (ScoreKind.SUM, ScoreKind.SUM_TIMES, ScoreKind.MEAN, ScoreKind.PRORATED_SUM)
 
 _LOINC = re.compile(r"([0-9]{1,7})-([0-9])")
 _LOINC_ANSWER = re.compile(r"LA[0-9]{1,6}-[0-9]")
@@ -41,6 +51,7 @@ def problems(instrument: Instrument, stem: str) -> Iterator[Problem]:
     yield from _deciding(instrument)
     yield from _critical(instrument)
     yield from _loinc(instrument)
+    yield from _studies(instrument)
     yield from _paperwork(instrument)
 
 
@@ -53,6 +64,26 @@ def _people(instrument: Instrument) -> Iterator[Problem]:
     low, high = instrument.age_min or 0, instrument.age_max or 120
     if not 0 <= low <= high <= 120:
         yield "age", "min and max are not years in order"
+    first, last = (
+        instrument.grade_min,
+        HIGHEST_GRADE if instrument.grade_max is None else instrument.grade_max,
+    )
+    if not 0 <= first <= last <= HIGHEST_GRADE:
+        yield "grades", f"min and max are not years of school in order (0 to {HIGHEST_GRADE})"
+    for item in instrument.items:
+        if item.min_grade is not None and not first < item.min_grade <= HIGHEST_GRADE:
+            yield f"items.{item.key}.min_grade", "is not above the lowest grade of the sheet"
+    yield from _asks_openly(instrument)
+
+
+def _asks_openly(instrument: Instrument) -> Iterator[Problem]:
+    for rule in instrument.critical:
+        for match in rule.matches if rule.grade is not Grade.R else ():
+            if match.item in instrument.positions and not instrument.item(match.item).sensitive:
+                yield (
+                    f"items.{match.item}",
+                    f"asks about safety (grade {rule.grade}) and is not marked sensitive",
+                )
 
 
 def _layouts(instrument: Instrument) -> Iterator[Problem]:
@@ -61,6 +92,16 @@ def _layouts(instrument: Instrument) -> Iterator[Problem]:
         yield "layouts", "an id is there twice"
     if instrument.default_layout not in ids:
         yield "default_layout", "is not one of the layouts"
+    for place, layout in enumerate(instrument.layouts, start=1):
+        if (layout.id == instrument.default_layout) is bool(layout.order):
+            yield f"layouts[{place}].order", "is given for every layout but the usual one"
+        if layout.order and (instrument.conditionals or any(_names_items(s) for s in instrument.scores)):
+            yield f"layouts[{place}].order", "is not possible where conditions name items by their number"
+
+
+def _names_items(score: ScoreDefinition) -> bool:
+    conditions = [condition for case in score.cases for condition in case.conditions]
+    return score.zero_if is not None or any(isinstance(each, ItemCondition) for each in conditions)
 
 
 def _scores(instrument: Instrument) -> Iterator[Problem]:
@@ -72,11 +113,31 @@ def _scores(instrument: Instrument) -> Iterator[Problem]:
     used = {key for score in instrument.scores for key in score.items}
     for score in instrument.scores:
         used |= {key for case in score.cases for c in case.conditions for key in getattr(c, "items", ())}
+        yield from _left_out(instrument, score)
         if score.min_answered is not None and not 1 <= score.min_answered <= len(score.items):
             yield f"scores.{score.id}.min_answered", "is not between 1 and the number of items"
+    summed = {key for score in instrument.scores if score.kind in _SUMMED for key in score.items}
     for item in instrument.main_items:
         if item.key not in used:
             yield "scores", f"item {item.key} counts towards no score"
+        if item.reverse and item.key not in summed:
+            yield "reverse", f"item {item.key} is in no sum: counting it the other way means nothing"
+
+
+def _left_out(instrument: Instrument, score: ScoreDefinition) -> Iterator[Problem]:
+    """An item that some are not asked can be left out of a plain sum or a count, and out of nothing else."""
+    rule = instrument.missing
+    if rule is None or rule.kind not in (MissingKind.INCOMPLETE, MissingKind.ZERO):
+        return
+    some = {key for each in instrument.conditionals for key in each.items} & set(score.items)
+    if not some:
+        return
+    turned = any(instrument.item(key).reverse for key in some)
+    if turned or score.kind not in (ScoreKind.SUM, ScoreKind.COUNT, ScoreKind.COUNT_EQUAL):
+        yield (
+            f"scores.{score.id}.items",
+            "holds an item that is not asked of everybody: only a sum or a count can",
+        )
 
 
 def _missing(instrument: Instrument) -> Iterator[Problem]:
@@ -87,6 +148,13 @@ def _missing(instrument: Instrument) -> Iterator[Problem]:
         yield "missing.max_missing", "is not between 0 and the number of items"
     if rule.kind is MissingKind.INCOMPLETE and rule.max_missing:
         yield "missing.max_missing", "must be 0 where a sheet with a missing answer has no score"
+    if rule.kind is MissingKind.ZERO and (
+        rule.per is not Per.FORM or min(o.value for o in instrument.responses) != 0
+    ):
+        yield (
+            "missing.rule",
+            "zero is possible where the lowest answer is 0 and blanks are counted over the form",
+        )
     if (rule.kind is MissingKind.REFUSAL_IS_POSITIVE) is not (rule.refusal is not None):
         yield "missing.refusal", "belongs to the rule refusal_is_positive and to no other"
     if rule.refusal is not None and rule.refusal not in {option.value for option in instrument.responses}:
@@ -95,10 +163,13 @@ def _missing(instrument: Instrument) -> Iterator[Problem]:
 
 
 def _prorating(instrument: Instrument, rule: MissingRule) -> Iterator[Problem]:
-    prorated = [score for score in instrument.scores if score.kind is ScoreKind.PRORATED_SUM]
+    kinds = (ScoreKind.PRORATED_SUM, ScoreKind.SUM_TIMES)
+    prorated = [score for score in instrument.scores if score.kind in kinds]
     if (rule.per is Per.SCALE) is not bool(prorated):
         yield "missing.per", "is scale where scores are prorated one by one, and form elsewhere"
     for score in prorated:
+        if score.min_answered is None:
+            continue
         if len(score.items) - (score.min_answered or 0) != rule.max_missing:
             yield f"scores.{score.id}.min_answered", "does not agree with missing.max_missing"
 
@@ -125,27 +196,43 @@ def _bands(instrument: Instrument, bands: BandSet, field: str) -> Iterator[Probl
         if sorted(band.low for band in bands.bands) != list(range(len(score.outcomes))):
             yield f"{field}.cuts", "does not name each value of the rule once"
         return
-    yield from _cuts(score, bands, f"{field}.cuts")
+    yield from _cuts(instrument, score, bands, f"{field}.cuts")
 
 
-def _cuts(score: ScoreDefinition, bands: BandSet, field: str) -> Iterator[Problem]:
+def _cuts(instrument: Instrument, score: ScoreDefinition, bands: BandSet, field: str) -> Iterator[Problem]:
     for band in bands.bands:
         if not score.low <= band.low <= band.high <= score.high:
             yield field, f"{band.id} is not inside the possible range {score.low} to {score.high}"
         if band.level < 0:
             yield field, f"{band.id} has a negative level"
     for below, above in pairwise(bands.bands):
-        if above.low != below.high + 1:
+        # In the steps of the score: a mean of six items goes from 1.83 to 2.00 with nothing between.
+        if steps(score, above.low, up=True) != steps(score, below.high, up=False) + 1:
             yield field, f"{below.id} and {above.id} overlap or leave a gap"
         rises = below.level > above.level if score.higher_is_better else below.level < above.level
         if not rises:
             yield field, f"the levels of {below.id} and {above.id} do not rise towards concern"
     # A set may mark its upper end only ("10 and more is positive"), never leave the end of concern open.
-    reaches = (
-        bands.bands[0].low == score.low if score.higher_is_better else bands.bands[-1].high == score.high
-    )
+    highest = _highest(instrument, score, bands)
+    reaches = bands.bands[0].low == score.low if score.higher_is_better else bands.bands[-1].high == highest
     if not reaches:
         yield field, "does not reach the end of concern"
+
+
+def _highest(instrument: Instrument, score: ScoreDefinition, bands: BandSet) -> Number:
+    """The highest value of those the set is for: the younger children of a sheet may be asked fewer items."""
+    younger = next(
+        (y for y in instrument.younger_bands if (y.score, y.set) == (bands.score, bands.set)), None
+    )
+    if younger is None:
+        return score.high
+    left_out = {
+        key
+        for each in instrument.conditionals
+        if isinstance(each.asked_if, PersonCondition) and (each.asked_if.age_from or 0) >= younger.below
+        for key in each.items
+    }
+    return score.high - sum(instrument.item(key).values[-1] for key in score.items if key in left_out)
 
 
 def _band_names(instrument: Instrument) -> Iterator[Problem]:
@@ -164,6 +251,14 @@ def _deciding(instrument: Instrument) -> Iterator[Problem]:
             yield field, f"the band set {cutoff.set} has certainty C and must not decide anything"
         if cutoff.score != instrument.main_score or instrument.score(cutoff.score).kind is ScoreKind.RULE:
             yield field, "must be a cut-off of the total: a subscale chooses areas, never a level"
+    screens = instrument.screens_at
+    if screens and screens.younger and instrument.band_set(screens.score, screens.younger.set) is not None:
+        below = instrument.band_set(screens.score, screens.younger.set)
+        if below is not None and below.certainty is Certainty.C:
+            yield (
+                "screens_at.younger",
+                f"the band set {below.set} has certainty C and must not decide anything",
+            )
     screens, floor = instrument.screens_at, instrument.severe_floor
     if screens and floor and not screens.reached(floor.value):
         yield "floor: high", "lies below the screening cut-off"
@@ -214,6 +309,16 @@ def _is_loinc(code: str) -> bool:
         doubled = int(digit) * (2 if place % 2 == 0 else 1)
         total += doubled // 10 + doubled % 10
     return (10 - total % 10) % 10 == int(match.group(2))
+
+
+def _studies(instrument: Instrument) -> Iterator[Problem]:
+    known = {score.id for score in instrument.scores if score.kind is not ScoreKind.RULE}
+    for place, norm in enumerate(instrument.norms, start=1):
+        if not {row.score for row in norm.rows} <= known:
+            yield f"norms[{place}].rows", "names a score that is not defined"
+    for place, each in enumerate(instrument.reliability, start=1):
+        if each.score not in known:
+            yield f"reliability[{place}].score", f"{each.score} is not defined"
 
 
 def _paperwork(instrument: Instrument) -> Iterator[Problem]:

@@ -50,10 +50,14 @@ class ScoreKind(StrEnum):
     """How a score is built; each kind is one branch of the engine."""
 
     SUM = "sum"
+    SUM_TIMES = "sum_times"
+    MEAN = "mean"
     PRORATED_SUM = "prorated_sum"
     SUM_OF = "sum_of"
     RECODED_SUM = "recoded_sum"
     COUNT = "count"
+    COUNT_EQUAL = "count_equal"
+    FORMULA = "formula"
     RULE = "rule"
 
 
@@ -70,7 +74,22 @@ class MissingKind(StrEnum):
 
     INCOMPLETE = "incomplete"
     PRORATE = "prorate"
+    ZERO = "zero"
     REFUSAL_IS_POSITIVE = "refusal_is_positive"
+
+
+class Sex(StrEnum):
+    """As the register has it; a sheet may ask an item of one sex only."""
+
+    MALE = "male"
+    FEMALE = "female"
+
+
+class Rounding(StrEnum):
+    """What a formula does with what is left over."""
+
+    HALF_UP = "half_up"
+    DOWN = "down"
 
 
 class Per(StrEnum):
@@ -78,6 +97,10 @@ class Per(StrEnum):
 
     FORM = "form"
     SCALE = "scale"
+
+
+Number = int | float
+"""A value as it is printed: a sum is whole, a mean has decimals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +132,11 @@ class Item:
     values: tuple[int, ...]
     part: str | None = None
     reverse: bool = False
+    sensitive: bool = False
+    """Death, self-harm, violence, sexuality: asked of nobody without a reason, and never the first page of a form."""
+    min_grade: int | None = None
+    """Years of school from which it may be asked (高一 is 10); None = from the grade of the sheet."""
+    note: str | None = None
 
     @property
     def is_main(self) -> bool:
@@ -118,11 +146,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """An order in which the items stand on a form. Stored with each sheet: it says what "item 3" was."""
+    """An order in which the items stand on a form. Stored with each sheet: it says what "item 3" was.
+
+    ``order``: item n of this layout is item ``order[n − 1]`` of the usual one; empty for the usual one.
+    """
 
     id: str
     zh: str
     en: str
+    order: tuple[str, ...] = ()
+    how: str = "read"
+    source: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +166,15 @@ class ItemCondition:
     quantifier: Quantifier
     items: tuple[str, ...]
     values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCondition:
+    """True for one sex, or from an age on. Of somebody whose sex or age is not known it is taken to be true:
+    the item is asked, and a blank is a blank."""
+
+    sex: Sex | None = None
+    age_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +195,26 @@ class RuleCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Formula:
+    """``(of − less) × times ÷ over``, rounded to the decimals of its score. ``over`` is a number or a score; where
+    that score is 0 there is no value."""
+
+    of: str
+    less: str | None = None
+    times: int = 1
+    over: int | str = 1
+    rounding: Rounding = Rounding.HALF_UP
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The scores it rests on."""
+        named = (self.of, self.less, self.over if isinstance(self.over, str) else None)
+        return tuple(name for name in named if name is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreDefinition:
-    """A total, a subscale, a count or a rule.
+    """A total, a subscale, a mean, a count, a formula or a rule.
 
     ``low`` and ``high`` are the smallest and largest possible value, computed by the catalogue and compared
     with the range the file states; for a rule they are 0 and the last index of its values.
@@ -165,15 +226,37 @@ class ScoreDefinition:
     kind: ScoreKind
     items: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
-    low: int = 0
-    high: int = 0
+    low: Number = 0
+    high: Number = 0
     higher_is_better: bool = False
     min_answered: int | None = None
     at_least: tuple[int, ...] = ()
     """Count only: one threshold per item of ``items``."""
+    equal: int | None = None
+    """Count of equal answers only."""
+    factor: int = 1
+    """What the sum is multiplied by."""
+    decimals: int = 0
+    """Decimals that are printed, rounded half up; a cut-off is compared with the unrounded value."""
+    formula: Formula | None = None
     recode: tuple[tuple[int, int], ...] = ()
     zero_if: ItemCondition | None = None
     cases: tuple[RuleCase, ...] = ()
+
+    @property
+    def steps(self) -> int:
+        """The engine counts in whole steps: so many make one point. A mean of n items moves in steps of 1/n."""
+        if self.kind is ScoreKind.MEAN:
+            return len(self.items)
+        size: int = 10**self.decimals
+        return size if self.kind is ScoreKind.FORMULA else 1
+
+    def printed(self, steps: int) -> Number:
+        """So many steps as the number people read: exact, and rounded half up where it has decimals."""
+        if not self.decimals:
+            return steps // self.steps
+        size: int = 10**self.decimals
+        return (2 * steps * size + self.steps) // (2 * self.steps) / size
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -207,10 +290,14 @@ class ValidityRule:
 
 @dataclass(frozen=True, slots=True)
 class Conditional:
-    """An item that is asked only where ``asked_if`` holds."""
+    """Items that are asked only where ``asked_if`` holds.
+
+    Where it does not, a blank is nothing missing. An answer to an item that is not for this person (sex, age) is
+    left out of the scores; one to an item that the interview should have skipped counts, and is a contradiction.
+    """
 
     items: tuple[str, ...]
-    asked_if: ItemCondition
+    asked_if: ItemCondition | PersonCondition
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +311,8 @@ class Band:
     zh: str
     en: str
     level: int
-    low: int
-    high: int
+    low: Number
+    high: Number
     outcome: str | None = None
     floor_high: bool = False
     """The band is a severe floor: it makes the level HIGH whatever the probability."""
@@ -243,8 +330,11 @@ class BandSet:
     bands: tuple[Band, ...]
     note: str | None = None
 
-    def find(self, value: int | str | None) -> Band | None:
-        """The band of ``value``; None for no value, or below a set that only marks its upper end."""
+    def find(self, value: Number | str | None) -> Band | None:
+        """The band of ``value``; None for no value, or below a set that only marks its upper end.
+
+        Of a mean the unrounded value decides, which only the engine knows: ask ``ScoreValue.band``.
+        """
         if value is None:
             return None
         if isinstance(value, str):
@@ -258,13 +348,24 @@ class Cutoff:
 
     score: str
     set: str
-    value: int
+    value: Number
     certainty: Certainty
     higher_is_better: bool = False
+    younger: Younger | None = None
 
-    def reached(self, value: int) -> bool:
+    def reached(self, value: Number) -> bool:
         """Whether ``value`` is at the cut-off or on its side of concern."""
         return value <= self.value if self.higher_is_better else value >= self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Younger:
+    """Another cut-off or band set for children below an age."""
+
+    score: str
+    below: int
+    set: str
+    value: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,14 +388,53 @@ class CriticalRule:
 
 
 @dataclass(frozen=True, slots=True)
+class NormRow:
+    """One line of a norm table: what was published of one score, for one sex and span of ages (None = all)."""
+
+    score: str
+    sex: Sex | None
+    age_min: int | None
+    age_max: int | None
+    mean: float | None
+    sd: float | None
+    positive_above: Number | None
+    """The value above which the source calls a child of its sample positive."""
+
+
+@dataclass(frozen=True, slots=True)
 class Norm:
-    """A norm sample; no table is applied unless one was read."""
+    """A norm sample. ``rows`` holds what was read of its table, which is often nothing."""
 
     population: str
     n: int | None
+    year: int | None
     note: str | None
     ref: str | None
     how: str
+    rows: tuple[NormRow, ...] = ()
+
+
+class ReliabilityKind(StrEnum):
+    """Which coefficient a study printed."""
+
+    ALPHA = "alpha"
+    RETEST = "retest"
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How far a score can be trusted twice: one published coefficient, the lower end where a range was printed."""
+
+    score: str
+    kind: ReliabilityKind
+    value: float
+    population: str
+    n: int | None
+    interval: str | None
+    """Between the two sheets of a retest."""
+    sd: float | None
+    certainty: Certainty
+    ref: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +520,22 @@ class Provenance:
     note: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkedExample:
+    """A sheet with what it must say, in the file itself: what a district shows that its file is right.
+
+    ``every``: one answer to all items of the main list, then ``answers``. ``expect``: a score by its id, or
+    ``<score>.band``, ``<score>.status``, ``valid``, ``critical`` (item names), ``grade``.
+    """
+
+    every: int | None
+    answers: tuple[tuple[str, int | None], ...]
+    layout: str | None
+    sex: Sex | None
+    age: int | None
+    expect: tuple[tuple[str, object], ...]
+
+
 # Compared and hashed by identity: the engine keeps a compiled plan per instrument, and hashing three hundred
 # nested values for each sheet would cost more than scoring it.
 @dataclass(frozen=True, slots=True, eq=False)
@@ -397,6 +553,9 @@ class Instrument:
     informants: tuple[str, ...]
     age_min: int | None
     age_max: int | None
+    grade_min: int
+    grade_max: int | None
+    """Years of school, both included; 0 is kindergarten, None = open."""
     grade_zh: str
     items: tuple[Item, ...]
     layouts: tuple[Layout, ...]
@@ -411,7 +570,10 @@ class Instrument:
     bands: tuple[BandSet, ...]
     default_bands: tuple[tuple[str, str], ...]
     """(score, set) to show; a set of certainty C is not shown by default."""
+    younger_bands: tuple[Younger, ...]
+    """Other sets to show for children below an age."""
     norms: tuple[Norm, ...]
+    reliability: tuple[Reliability, ...]
     screens_at: Cutoff | None
     severe_floor: Cutoff | None
     critical: tuple[CriticalRule, ...]
@@ -426,6 +588,16 @@ class Instrument:
     doubts: tuple[str, ...]
     positions: dict[str, int] = field(repr=False, default_factory=dict)
     """Item key → place in ``items``."""
+    examples: tuple[WorkedExample, ...] = ()
+    """Worked examples in the file; those of the shipped library stand among the tests."""
+    layout: str = ""
+    """The layout in which the items stand here."""
+
+    @property
+    def coding(self) -> str:
+        """The coding base: lowest and highest answer of the main list ("0-4", "1-5")."""
+        values = [option.value for option in self.responses]
+        return f"{min(values)}-{max(values)}"
 
     @property
     def recall_days(self) -> int | None:
@@ -441,6 +613,13 @@ class Instrument:
     def asks_about_safety(self) -> bool:
         """Whether the sheet asks about death wishes, self-harm or suicide (has an A, B or C answer)."""
         return any(rule.grade is not Grade.R for rule in self.critical)
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether sex or age change what is asked or which bands and cut-offs hold."""
+        by_person = any(isinstance(each.asked_if, PersonCondition) for each in self.conditionals)
+        by_age = self.screens_at is not None and self.screens_at.younger is not None
+        return by_person or by_age or bool(self.younger_bands)
 
     @property
     def item_keys(self) -> tuple[str, ...]:
@@ -463,7 +642,15 @@ class Instrument:
                 return definition
         raise KeyError(score_id)
 
-    def band_set(self, score_id: str, set_name: str | None = None) -> BandSet | None:
-        """The bands of a score in the named set, or in the set shown by default."""
+    def band_set(self, score_id: str, set_name: str | None = None, age: int | None = None) -> BandSet | None:
+        """The bands of a score in the named set, or in the set shown by default (at this age)."""
         wanted = dict(self.default_bands).get(score_id) if set_name is None else set_name
+        for each in self.younger_bands if set_name is None and age is not None else ():
+            if each.score == score_id and age is not None and age < each.below:
+                wanted = each.set
         return next((b for b in self.bands if b.score == score_id and b.set == wanted), None)
+
+    @property
+    def band_sets(self) -> tuple[str, ...]:
+        """The names of all band sets, in the order of the file."""
+        return tuple(dict.fromkeys(bands.set for bands in self.bands))

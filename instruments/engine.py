@@ -10,8 +10,10 @@ An instrument is compiled into a ``Plan`` once (``plan``).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -21,13 +23,26 @@ from instruments.answers import MISSING
 from instruments.definition import (
     GRADES,
     Conditional,
-    Cutoff,
     Instrument,
     ItemCondition,
+    PersonCondition,
     Quantifier,
+    Rounding,
+    ScoreCondition,
     ScoreKind,
+    Sex,
 )
-from instruments.plan import STRAIGHT_LINE_ITEMS, Plan, Rows, ScorePlan, Term, What, plan_of
+from instruments.plan import (
+    CutoffPlan,
+    Plan,
+    Rows,
+    ScorePlan,
+    SkipPlan,
+    Term,
+    What,
+    plan_of,
+)
+from instruments.validity import STRAIGHT_LINE_ITEMS
 
 Bytes = NDArray[np.int8]
 Numbers = NDArray[np.int16]
@@ -42,13 +57,16 @@ NO_BAND = -1
 SCORED, PRORATED, NOT_SCORABLE = 0, 1, 2
 VALID, DOUBTFUL, INVALID = 0, 1, 2
 _FEW = 256
+_VERY_FEW = 8
+_SELDOM = 32
 
 
 @dataclass(frozen=True, slots=True)
 class BatchScores:
     """The scores of N sheets, one array entry each.
 
-    ``values``: by score id; the number, the place in ``outcomes`` for a rule, or ``NO_SCORE``.
+    ``values``: by score id; the number in the steps of the score (``ScoreDefinition.printed``), the place in
+    ``outcomes`` for a rule, or ``NO_SCORE``.
     ``statuses``: SCORED, PRORATED or NOT_SCORABLE. ``bands``: place in the default band set, or ``NO_BAND``.
     ``grades``: place in ``GRADES`` or ``NO_GRADE``. ``validity``: VALID, DOUBTFUL or INVALID from the answers
     alone. ``unfit``: hit by a validity rule. ``too_few``: more missing than the sheet's own rule bears.
@@ -67,18 +85,90 @@ class BatchScores:
     severe: Flags
 
 
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who answered, where a sheet asks: sex by its place in ``SEXES``, age in whole years, −1 where not known."""
+
+    sex: Bytes
+    age: Numbers
+
+    def part(self, where: slice) -> People:
+        """Some of them."""
+        return People(self.sex[where], self.age[where])
+
+
+SEXES: tuple[Sex, ...] = (Sex.MALE, Sex.FEMALE)
+UNKNOWN = -1
+
+
 class _Chunk:
     """Some sheets on their way through, with what several scores need of them."""
 
-    def __init__(self, plan: Plan, answers: Bytes) -> None:
+    def __init__(self, plan: Plan, answers: Bytes, people: People | None) -> None:
         self.plan = plan
         self.answers = answers
+        self.people = people
+        self.counted = answers
+        """The answers that scores are built of: without those to items that are not for this person."""
         self.absent: Flags = answers == MISSING
         self.missing: Bytes = self.absent.view(np.int8)
-        # −128 becomes 0. A negative answer would become nonsense, but the catalogue lets none into a sum.
-        self.present: Bytes = answers & 127
         self.n = answers.shape[1]
         self._missing_of: dict[int, NDArray[np.uint8]] = {}
+        self._missing_of_form: NDArray[np.uint8] | None = None
+        self._present: Bytes | None = None
+        self._highest: dict[int, Bytes] = {}
+        for skip in plan.skips:
+            self._skip(skip)
+
+    def _skip(self, skip: SkipPlan) -> None:
+        """A blank that was rightly left blank is nothing missing; an answer of somebody not to be asked is none."""
+        if isinstance(skip.asked_if, PersonCondition):
+            not_asked = self.not_for(skip.asked_if)
+            if not not_asked.any():
+                return
+            if self.counted is self.answers:
+                self.counted = self.answers.copy()
+            for place in skip.places:
+                _where(self.counted[place], not_asked, MISSING)
+        else:
+            not_asked = self.known(skip.asked_if) & ~self.holds(skip.asked_if)
+        for place in skip.places:
+            np.logical_and(self.absent[place], ~not_asked, out=self.absent[place])
+
+    def not_for(self, condition: PersonCondition) -> Flags:
+        """Who is known not to be asked."""
+        if self.people is None:
+            return np.zeros(self.n, dtype=np.bool_)
+        if condition.sex is not None:
+            sex = self.people.sex
+            return np.asarray((sex != UNKNOWN) & (sex != SEXES.index(condition.sex)))
+        return self.below(condition.age_from or 0)
+
+    def below(self, age: int) -> Flags:
+        """Who is known to be younger."""
+        if self.people is None:
+            return np.zeros(self.n, dtype=np.bool_)
+        return np.asarray((self.people.age != UNKNOWN) & (self.people.age < age))
+
+    def known(self, condition: ItemCondition) -> Flags:
+        """Where all items of a condition are answered."""
+        places = [self.plan.instrument.positions[key] for key in condition.items]
+        return np.asarray(~self.absent[places].any(axis=0))
+
+    @property
+    def present(self) -> Bytes:
+        """The answers with 0 for a missing one. A negative answer would become nonsense, but the catalogue lets none
+        into a sum."""
+        if self._present is None:
+            self._present = self.counted & 127
+        return self._present
+
+    def highest(self, rows: Rows) -> Bytes:
+        """The highest answer of each sheet among ``rows``; the mark for missing is the lowest number there is."""
+        found = self._highest.get(id(rows))
+        if found is None:
+            found = self._highest[id(rows)] = _fold(np.maximum, self.answers, rows)
+        return found
 
     def missing_of(self, rows: Rows) -> NDArray[np.uint8]:
         """How many of ``rows`` are missing, per sheet. ``rows`` is one of the plan's own objects."""
@@ -89,11 +179,13 @@ class _Chunk:
 
     def missing_of_form(self) -> NDArray[np.uint8]:
         """How many items of the main list are missing, per sheet."""
-        first, *others = self.plan.main_parts
-        total = self.missing_of(first)
-        for rows in others:
-            total = total + self.missing_of(rows)
-        return total
+        if self._missing_of_form is None:
+            first, *others = self.plan.main_parts
+            total = self.missing_of(first)
+            for rows in others:
+                total = total + self.missing_of(rows)
+            self._missing_of_form = total
+        return self._missing_of_form
 
     def holds(self, condition: ItemCondition) -> Flags:
         """Where an item condition is true."""
@@ -115,9 +207,15 @@ class _Chunk:
 
 def _where(out: NDArray[Any], mask: Flags, value: int) -> None:
     """``out[mask] = value``. A masked write costs some fifteen times as much per sheet as these bit operations,
-    and a quarter as much for a single sheet."""
-    if out.size < _FEW:
-        np.copyto(out, value, where=mask)
+    and a quarter as much for a single sheet; where few sheets are meant, these few are sought out."""
+    size = out.size
+    if size < _FEW:
+        np.putmask(out, mask, value)
+        return
+    meant = np.count_nonzero(mask)
+    if meant * _SELDOM < size:
+        if meant:
+            out[np.flatnonzero(mask)] = value
         return
     chosen = np.negative(mask.view(np.int8), dtype=out.dtype)  # −1 (all bits) where true, otherwise 0
     np.bitwise_and(chosen, out ^ out.dtype.type(value), out=chosen)
@@ -133,22 +231,41 @@ def _add(block: NDArray[Any], rows: Rows, dtype: type[np.int8 | np.uint8 | np.in
     return total
 
 
-def _at_least(chunk: _Chunk, term: Term) -> NDArray[Any]:
+_COMPARES = {What.AT_LEAST: np.greater_equal, What.EQUAL: np.equal}
+
+
+def _how_many(chunk: _Chunk, term: Term) -> NDArray[Any]:
+    compares = _COMPARES[term.what]
     if isinstance(term.rows, slice):
-        return _add((chunk.answers[term.rows] >= term.threshold).view(np.int8), slice(None), np.int8)
+        found = compares(chunk.counted[term.rows], term.threshold).view(np.int8)
+        return np.asarray(np.add.reduce(found, axis=0, dtype=np.int8))
     first, *others = term.rows
-    total: NDArray[Any] = (chunk.answers[first] >= term.threshold).view(np.int8)
+    total: NDArray[Any] = compares(chunk.counted[first], term.threshold).view(np.int8)
     for row in others:
-        total += (chunk.answers[row] >= term.threshold).view(np.int8)
+        total += compares(chunk.counted[row], term.threshold).view(np.int8)
     return total
 
 
 def _evaluate(chunk: _Chunk, term: Term, wide: bool) -> NDArray[Any]:
     if term.what is What.VALUE:
+        if term.alone and not chunk.plan.skips:
+            return _sum(chunk, term.rows, wide)
         return _add(chunk.present, term.rows, np.int16 if wide else np.int8)
-    if term.what is What.AT_LEAST:
-        return _at_least(chunk, term)
-    return term.n - chunk.missing_of(term.rows).view(np.int8)
+    if term.what is What.ANSWERED:
+        return term.n - chunk.missing_of(term.rows).view(np.int8)
+    return _how_many(chunk, term)
+
+
+def _sum(chunk: _Chunk, rows: Rows, wide: bool) -> NDArray[Any]:
+    """The sum of the answers without taking the marks for missing out first: each is −128, and they are counted.
+
+    In bytes a sum below 128 is right but for the highest bit, which an odd number of marks turns over.
+    """
+    missing = chunk.missing_of(rows)
+    if wide:
+        return np.asarray(_add(chunk.answers, rows, np.int16) + (missing.astype(np.int16) << 7))
+    total = _add(chunk.answers.view(np.uint8), rows, np.uint8)
+    return np.asarray(total ^ (missing << 7)).view(np.int8)
 
 
 def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
@@ -167,32 +284,52 @@ def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
 def _prorate(out: Numbers, status: Bytes, missing: NDArray[np.uint8], n: int) -> None:
     """n × the mean of the answered, rounded half up, in whole numbers: never in floating point, where a
     half may fall on either side of a cut-off."""
-    where = np.flatnonzero((missing > 0) & (status == SCORED))
+    if out.size <= _VERY_FEW:
+        for place, blanks in enumerate(missing.tolist()):
+            if blanks and status[place] == SCORED:
+                out[place] = _filled(int(out[place]), n, n - blanks)
+                status[place] = PRORATED
+        return
+    where = np.flatnonzero(missing > 0)
+    where = where[status[where] == SCORED]
     if where.size:
-        answered = n - missing[where].astype(np.int32)
-        out[where] = (2 * out[where].astype(np.int32) * n + answered) // (2 * answered)
+        out[where] = _filled(out[where].astype(np.int32), n, n - missing[where].astype(np.int32))
         status[where] = PRORATED
+
+
+def _filled(total: Any, n: int, answered: Any) -> Any:
+    """n × total ÷ answered, a half up."""
+    return (2 * total * n + answered) // (2 * answered)
 
 
 def _of_items(chunk: _Chunk, plan: ScorePlan, out: Numbers, status: Bytes) -> None:
     _linear(chunk, plan, out)
     missing = chunk.missing_of(plan.rows)
-    if missing.any():
-        if plan.score.kind is ScoreKind.RECODED_SUM:
-            unbuilt: Flags = missing == plan.n
-        elif plan.may_miss:
-            counted = chunk.missing_of_form() if plan.per_form else missing
-            unbuilt = (counted > plan.may_miss) | (missing == plan.n)
-        else:
-            unbuilt = missing > 0
+    counted = chunk.missing_of_form() if plan.per_form else missing
+    lacks = np.count_nonzero(counted) > 0
+    if lacks:
+        unbuilt = _unbuilt(plan, missing, counted)
         np.multiply(unbuilt.view(np.int8), NOT_SCORABLE, out=status)
-        if plan.may_miss:
+        if plan.prorates:
             _prorate(out, status, missing, plan.n)
+    if plan.score.factor != 1:
+        np.multiply(out, np.int16(plan.score.factor), out=out)
+    if lacks:
         _where(out, unbuilt, NO_SCORE)
     if plan.score.zero_if is not None:
         zero = chunk.holds(plan.score.zero_if)
         _where(out, zero, 0)
         _where(status, zero, SCORED)
+
+
+def _unbuilt(plan: ScorePlan, missing: NDArray[np.uint8], counted: NDArray[np.uint8]) -> Flags:
+    """Where too much is missing for a score."""
+    if plan.score.kind is ScoreKind.RECODED_SUM:
+        return np.asarray(missing == plan.n)
+    if not plan.may_miss:
+        return np.asarray(missing > 0)
+    too_many: Flags = counted > plan.may_miss
+    return too_many | (missing == plan.n) if plan.prorates else too_many
 
 
 def _sum_of(parts: Sequence[tuple[Numbers, Bytes]], out: Numbers, status: Bytes) -> None:
@@ -201,7 +338,34 @@ def _sum_of(parts: Sequence[tuple[Numbers, Bytes]], out: Numbers, status: Bytes)
     for value, state in parts[1:]:
         np.add(out, value, out=out)
         np.maximum(status, state, out=status)  # the worst state of a part is the state of the sum
-    if status.any():
+    if np.count_nonzero(status):
+        _where(out, status == NOT_SCORABLE, NO_SCORE)
+
+
+def _formula(plan: ScorePlan, done: Mapping[str, tuple[Numbers, Bytes]], out: Numbers, status: Bytes) -> None:
+    """``(of − less) × times ÷ over`` in whole numbers, rounded half up or down to a step of the score."""
+    formula = plan.score.formula
+    if formula is None:
+        raise TypeError(plan.score.id)
+    value, state = done[formula.of]
+    top = value.astype(np.int32)
+    np.copyto(status, state)
+    for name in formula.scores[1:]:
+        np.maximum(status, done[name][1], out=status)
+    if formula.less is not None:
+        top -= done[formula.less][0]
+    top *= formula.times * plan.score.steps
+    over: Any = formula.over if isinstance(formula.over, int) else done[formula.over][0].astype(np.int32)
+    if not isinstance(formula.over, int):
+        _where(status, over == 0, NOT_SCORABLE)
+        over = np.maximum(over, 1)
+    if formula.over == 1:
+        np.copyto(out, top, casting="unsafe")
+    elif formula.rounding is Rounding.DOWN:
+        np.copyto(out, top // over, casting="unsafe")
+    else:
+        np.copyto(out, (2 * top + over) // (2 * over), casting="unsafe")
+    if np.count_nonzero(status):
         _where(out, status == NOT_SCORABLE, NO_SCORE)
 
 
@@ -214,31 +378,53 @@ def _rule(
 ) -> None:
     """The first case that holds decides; the lines are therefore written from the last to the first."""
     cases = plan.score.cases
-    out.fill(NO_SCORE)
-    for case in reversed(cases):
-        holds: Flags = np.ones(chunk.n, dtype=np.bool_)
-        for condition in case.conditions:
-            if isinstance(condition, ItemCondition):
-                holds &= chunk.holds(condition)
-                continue
-            value, _ = done[condition.score]
-            if condition.low is not None:
-                holds &= value >= condition.low
-            if condition.high is not None:
-                holds &= value <= condition.high
+    out.fill(NO_SCORE if cases[-1].conditions else plan.outcomes.index(cases[-1].value))
+    for case in reversed(cases if cases[-1].conditions else cases[:-1]):
+        conditions = [
+            chunk.holds(each) if isinstance(each, ItemCondition) else _between(done[each.score][0], each)
+            for each in case.conditions
+        ]
+        holds = reduce(np.logical_and, conditions)
         _where(out, holds, plan.outcomes.index(case.value))
     # A rule over scores says nothing where one of them could not be built.
-    for name in {c.score for case in cases for c in case.conditions if not isinstance(c, ItemCondition)}:
-        if done[name][1].any():
+    for name in plan.rests_on:
+        if np.count_nonzero(done[name][1]):
             _where(out, done[name][1] == NOT_SCORABLE, NO_SCORE)
-    np.multiply((out == NO_SCORE).view(np.int8), NOT_SCORABLE, out=status)
+    if plan.rows != ():
+        _where(out, chunk.missing_of(plan.rows) > 0, NO_SCORE)
+    _where(status, out == NO_SCORE, NOT_SCORABLE)
 
 
-def _bands(starts: Sequence[int], values: Numbers, out: Bytes) -> None:
+def _between(value: Numbers, condition: ScoreCondition) -> Flags:
+    if condition.high is None:
+        above: Flags = value >= (NO_SCORE if condition.low is None else condition.low)
+        return above
+    below: Flags = value <= condition.high
+    return below if condition.low is None else below & (value >= condition.low)
+
+
+def band_places(starts: Sequence[int], values: Numbers, out: Bytes | None = None) -> Bytes:
     """The place of the band: how many bands begin at or below the value, less one. ``NO_SCORE`` is below all."""
-    out.fill(NO_BAND)
-    for start in starts:
-        np.add(out, (values >= start).view(np.int8), out=out)
+    found = np.empty(values.shape, dtype=np.int8) if out is None else out
+    if not starts:
+        found.fill(NO_BAND)
+        return found
+    if found.size <= _VERY_FEW:
+        found[:] = [bisect_right(starts, value) - 1 for value in values.tolist()]
+        return found
+    np.greater_equal(values, starts[0], out=found.view(np.bool_))
+    for start in starts[1:]:
+        np.add(found, (values >= start).view(np.int8), out=found)
+    return np.subtract(found, 1, out=found)
+
+
+def _bands(chunk: _Chunk, plan: ScorePlan, values: Numbers, out: Bytes) -> None:
+    if plan.band_starts:
+        band_places(plan.band_starts, values, out)
+    if plan.younger is not None:
+        younger = chunk.below(plan.younger.below)
+        if younger.any():
+            np.copyto(out, band_places(plan.younger.starts, values), where=younger)
 
 
 def _grades(chunk: _Chunk, out: Bytes) -> None:
@@ -248,9 +434,17 @@ def _grades(chunk: _Chunk, out: Bytes) -> None:
         for row, codes in rule.matches[1:]:
             fired = fired & chunk.among(row, codes)
         if rule.needs_answers:
-            fired = fired & ~chunk.absent.all(axis=0)
+            fired = _without_blank(chunk, fired)
         # NO_GRADE where it did not fire, its rank where it did.
         np.minimum(out, NO_GRADE - fired.view(np.int8) * np.int8(NO_GRADE - rule.rank), out=out)
+
+
+def _without_blank(chunk: _Chunk, fired: Flags) -> Flags:
+    """``fired`` without the sheets on which nothing at all was answered."""
+    blank = chunk.missing_of_form() == len(chunk.plan.instrument.main_items)
+    if not blank.any():
+        return fired
+    return np.asarray(fired & ~(blank & chunk.absent.all(axis=0)))
 
 
 def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
@@ -262,20 +456,19 @@ def _contradicts(chunk: _Chunk, conditional: Conditional) -> Flags:
         answered |= (row != 0) & (row != MISSING)
     if not answered.any():
         return answered
-    for key in conditional.asked_if.items:
-        answered &= ~chunk.absent[places[key]]
-    contradicts: Flags = answered & ~chunk.holds(conditional.asked_if)
-    return contradicts
+    if isinstance(conditional.asked_if, PersonCondition):
+        return answered & chunk.not_for(conditional.asked_if)
+    return answered & chunk.known(conditional.asked_if) & ~chunk.holds(conditional.asked_if)
 
 
 def _same_answer(chunk: _Chunk) -> Flags:
-    """One and the same answer, not 0, on 20 items or more, or on items keyed both ways."""
+    """One and the same answer, not the lowest, on 20 items or more, or on items keyed both ways."""
     plan = chunk.plan
-    highest = _fold(np.maximum, chunk.answers, plan.main_rows)
+    highest = chunk.highest(plan.main_rows)
     lowest = _fold(
         np.minimum, chunk.answers.view(np.uint8), plan.main_rows
     )  # missing is 128 here: never least
-    same: Flags = (highest == lowest) & (highest > 0)
+    same: Flags = (highest == lowest) & (highest > plan.nothing)
     if not same.any():
         return same
     items = plan.instrument.main_items
@@ -295,41 +488,50 @@ def _fold(ufunc: np.ufunc, block: NDArray[Any], rows: Rows) -> NDArray[Any]:
 def _judge(chunk: _Chunk, done: Mapping[str, tuple[Numbers, Bytes]], out: BatchScores) -> None:
     """Validity, and then what a valid or doubtful sheet says about the cut-offs."""
     plan, instrument = chunk.plan, chunk.plan.instrument
+    value, status = done[instrument.main_score]
     for rule in instrument.validity:
         np.logical_or(out.unfit, done[rule.score][0] >= rule.at_least, out=out.unfit)
-    if plan.form_limit is not None:
-        np.greater(chunk.missing_of_form(), plan.form_limit, out=out.too_few)
-    value, status = done[instrument.main_score]
-    if plan.main_leaves != () and status.any():
-        np.logical_or(
-            out.too_few, (status == NOT_SCORABLE) & (chunk.missing_of(plan.main_leaves) > 0), out=out.too_few
-        )
+    _count_missing(chunk, status, out.too_few)
     if plan.watch_lines:
         np.copyto(out.straight_line, _same_answer(chunk))
     for conditional in instrument.conditionals:
         np.logical_or(out.contradiction, _contradicts(chunk, conditional), out=out.contradiction)
-    invalid = out.unfit | out.too_few
-    np.maximum(
-        (out.straight_line | out.contradiction).view(np.int8),
-        invalid.view(np.int8) * np.int8(INVALID),
-        out=out.validity,
-    )
-    usable = ~invalid
-    for cutoff, flags in ((instrument.screens_at, out.over_cutoff), (instrument.severe_floor, out.severe)):
+    invalid = out.unfit | out.too_few if instrument.validity else out.too_few
+    np.multiply(invalid.view(np.int8), INVALID, out=out.validity)
+    if plan.watch_lines or instrument.conditionals:
+        np.maximum(out.validity, (out.straight_line | out.contradiction).view(np.int8), out=out.validity)
+    unusable = np.flatnonzero(invalid) if np.count_nonzero(invalid) else None
+    for cutoff, flags in ((plan.screens, out.over_cutoff), (plan.severe, out.severe)):
         if cutoff is not None:
-            np.logical_and(_reached(cutoff, value), usable, out=flags)
+            _reached(chunk, cutoff, value, flags)
+            if unusable is not None:
+                flags[unusable] = False
 
 
-def _reached(cutoff: Cutoff, value: Numbers) -> Flags:
+def _count_missing(chunk: _Chunk, status: Bytes, out: Flags) -> None:
+    """Where more is missing than the sheet's own rule bears, or so much that its main score could not be built."""
+    plan = chunk.plan
+    if plan.form_limit is not None:
+        np.greater(chunk.missing_of_form(), plan.form_limit, out=out)
+    if plan.main_leaves != () and np.count_nonzero(status):
+        lacks = chunk.missing_of(plan.main_leaves) > 0
+        np.logical_or(out, (status == NOT_SCORABLE) & lacks, out=out)
+
+
+def _reached(chunk: _Chunk, cutoff: CutoffPlan, value: Numbers, out: Flags) -> None:
+    limit: Any = cutoff.value
+    if cutoff.below is not None:
+        limit = np.where(chunk.below(cutoff.below), np.int16(cutoff.younger), np.int16(cutoff.value))
     if cutoff.higher_is_better:
-        below: Flags = (value <= cutoff.value) & (value != NO_SCORE)
-        return below
-    above: Flags = value >= cutoff.value
-    return above
+        np.logical_and(value <= limit, value != NO_SCORE, out=out)
+    else:
+        np.greater_equal(value, limit, out=out)
 
 
-def _score_chunk(plan: Plan, answers: Bytes, out: BatchScores, *, trusted: bool) -> None:
-    chunk = _Chunk(plan, answers)
+def _score_chunk(
+    plan: Plan, answers: Bytes, people: People | None, out: BatchScores, *, trusted: bool
+) -> None:
+    chunk = _Chunk(plan, answers, people)
     if not trusted:
         _refuse_unknown(chunk)
     done: dict[str, tuple[Numbers, Bytes]] = {}
@@ -340,11 +542,14 @@ def _score_chunk(plan: Plan, answers: Bytes, out: BatchScores, *, trusted: bool)
             _sum_of([done[name] for name in score.of], value, status)
         elif score.kind is ScoreKind.RULE:
             _rule(chunk, each, done, value, status)
+        elif score.kind is ScoreKind.FORMULA:
+            _formula(each, done, value, status)
         else:
             _of_items(chunk, each, value, status)
         done[score.id] = (value, status)
-        _bands(each.band_starts, value, out.bands[score.id])
-    _grades(chunk, out.grades)
+        _bands(chunk, each, value, out.bands[score.id])
+    if plan.critical and not trusted:
+        _grades(chunk, out.grades)
     _judge(chunk, done, out)
 
 
@@ -359,29 +564,56 @@ def _refuse_unknown(chunk: _Chunk) -> None:
 
 
 def _is_allowed(chunk: _Chunk, rows: Rows, values: tuple[int, ...]) -> bool:
-    where = rows if isinstance(rows, slice) else list(rows)
-    block = chunk.answers[where]
-    if values != tuple(range(values[-1] + 1)):
-        return bool(np.isin(block, (*values, MISSING)).all())
-    # Answers are 0 to m. Read without sign, all that is above m must be the mark for missing.
-    above = np.count_nonzero(block.view(np.uint8) > values[-1])
-    return bool(above == np.count_nonzero(chunk.absent[where]))
+    lowest, highest = values[0], values[-1]
+    if lowest < 0 or values != tuple(range(lowest, highest + 1)):
+        where = rows if isinstance(rows, slice) else list(rows)
+        return bool(np.isin(chunk.answers[where], (*values, MISSING)).all())
+    # Read without sign the mark for missing is 128: nothing may lie above it, nor between it and the answers.
+    if chunk.highest(rows).max() > highest:
+        return False
+    unsigned = chunk.answers.view(np.uint8)
+    return bool(_most(unsigned, rows) <= -MISSING and (not lowest or _least(unsigned, rows) >= lowest))
+
+
+def _most(block: NDArray[Any], rows: Rows) -> int:
+    if isinstance(rows, slice):
+        return int(block[rows].max())
+    return max(int(block[row].max()) for row in rows)
+
+
+def _least(block: NDArray[Any], rows: Rows) -> int:
+    return min(
+        int(block[row].min()) for row in (range(len(block))[rows] if isinstance(rows, slice) else rows)
+    )
 
 
 def _empty(plan: Plan, n: int) -> BatchScores:
-    ids = [each.score.id for each in plan.scores]
+    """The columns of a result, cut from two pieces of memory: asking the system for a page costs more than filling it,
+    and a piece that was given back is handed out again. Scores are not filled in."""
+    scores = [each.score.id for each in plan.scores]
+    values = np.empty((len(scores), n), dtype=np.int16)
+    small = np.empty((2 * len(scores) + 8, n), dtype=np.int8)
+    small.fill(0)
+    small[len(scores) : 2 * len(scores)].fill(NO_BAND)
+    statuses, bands, rest = (
+        small[: len(scores)],
+        small[len(scores) : 2 * len(scores)],
+        small[2 * len(scores) :],
+    )
+    rest[0].fill(NO_GRADE)
+    unfit, too_few, straight_line, contradiction, over_cutoff, severe = rest[2:].view(np.bool_)
     return BatchScores(
-        values={name: np.zeros(n, dtype=np.int16) for name in ids},
-        statuses={name: np.zeros(n, dtype=np.int8) for name in ids},
-        bands={name: np.zeros(n, dtype=np.int8) for name in ids},
-        grades=np.zeros(n, dtype=np.int8),
-        validity=np.zeros(n, dtype=np.int8),
-        unfit=np.zeros(n, dtype=np.bool_),
-        too_few=np.zeros(n, dtype=np.bool_),
-        straight_line=np.zeros(n, dtype=np.bool_),
-        contradiction=np.zeros(n, dtype=np.bool_),
-        over_cutoff=np.zeros(n, dtype=np.bool_),
-        severe=np.zeros(n, dtype=np.bool_),
+        values=dict(zip(scores, values, strict=True)),
+        statuses=dict(zip(scores, statuses, strict=True)),
+        bands=dict(zip(scores, bands, strict=True)),
+        grades=rest[0],
+        validity=rest[1],
+        unfit=unfit,
+        too_few=too_few,
+        straight_line=straight_line,
+        contradiction=contradiction,
+        over_cutoff=over_cutoff,
+        severe=severe,
     )
 
 
@@ -401,25 +633,45 @@ def _part(whole: BatchScores, where: slice) -> BatchScores:
     )
 
 
-def run(plan: Plan, answers: Bytes, *, trusted: bool = False) -> BatchScores:
-    """Score a matrix. ``trusted``: it holds nothing but answers of the instrument, so nobody looks again."""
+def run(plan: Plan, answers: Bytes, people: People | None = None, *, trusted: bool = False) -> BatchScores:
+    """Score a matrix. ``trusted``: it holds nothing but answers of sheets that were read one by one: nobody looks at
+    them again, and their critical answers are read one by one too (``grades`` stay empty)."""
     n = answers.shape[1]
     out = _empty(plan, n)
     if 0 < n <= plan.chunk:
-        _score_chunk(plan, answers, out, trusted=trusted)
+        _score_chunk(plan, answers, people, out, trusted=trusted)
         return out
     for start in range(0, n, plan.chunk):
         where = slice(start, start + plan.chunk)
-        _score_chunk(plan, np.ascontiguousarray(answers[:, where]), _part(out, where), trusted=trusted)
+        some = people.part(where) if people is not None else None
+        _score_chunk(plan, answers[:, where], some, _part(out, where), trusted=trusted)
     return out
 
 
-def score_batch(instrument: Instrument, answers: Bytes) -> BatchScores:
+def not_asked(instrument: Instrument, answers: Bytes, people: People | None = None) -> Flags:
+    """Which items were rightly left out, item by item and sheet by sheet: their condition is known and does not hold."""
+    chunk = _Chunk(plan_of(instrument), answers, people)
+    found: Flags = np.zeros(answers.shape, dtype=np.bool_)
+    for conditional in instrument.conditionals:
+        if isinstance(conditional.asked_if, PersonCondition):
+            where = chunk.not_for(conditional.asked_if)
+        else:
+            where = chunk.known(conditional.asked_if) & ~chunk.holds(conditional.asked_if)
+        for key in conditional.items:
+            found[instrument.positions[key]] = where
+    return found
+
+
+def score_batch(instrument: Instrument, answers: Bytes, people: People | None = None) -> BatchScores:
     """Score N sheets at once: ``answers`` is int8, one row per item in item order, −128 where missing.
 
+    ``people`` says whose sheets they are, where sex or age change what is asked or which bands hold; without it
+    everybody was asked everything. Another layout of the items is another instrument: ``in_layout``.
     Raises ValueError for a wrong shape or a value that is not one of its item's answers.
     """
     plan = plan_of(instrument)
     if answers.ndim != 2 or answers.shape[0] != plan.k or answers.dtype != np.int8:
         raise ValueError(f"{instrument.code}: answers must be int8, {plan.k} items × sheets")
-    return run(plan, answers)
+    if people is not None and not len(people.sex) == len(people.age) == answers.shape[1]:
+        raise ValueError(f"{instrument.code}: as many people as sheets")
+    return run(plan, answers, people)

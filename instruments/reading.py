@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
@@ -61,6 +62,11 @@ class Node:
         self._raw: dict[object, object] = raw
         self._seen: set[object] = set()
 
+    @property
+    def raw(self) -> dict[object, object]:
+        """The mapping as it was read."""
+        return self._raw
+
     def fail(self, key: str, problem: str) -> NoReturn:
         """Refuse the file because of ``key`` of this mapping (or the mapping itself)."""
         raise LibraryError(self.file, ".".join(part for part in (self.path, key) if part) or "file", problem)
@@ -101,6 +107,37 @@ class Node:
     def flag(self, key: str) -> bool:
         """True or false."""
         return self._value(key, bool, "true or false")
+
+    def number(self, key: str) -> int | float:
+        """A whole or decimal number."""
+        return self._number(key, self._take(key))
+
+    def numbers(self, key: str) -> tuple[int | float, ...]:
+        """A list of numbers."""
+        return tuple(self._number(key, value) for value in self.sequence(key))
+
+    def _number(self, key: str, value: object) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            self.fail(key, "must be a number")
+        return value
+
+    def name(self, key: str, known: Mapping[str, object]) -> str:
+        """One of the names that were defined above."""
+        value = self.text(key)
+        if value not in known:
+            self.fail(key, f"{value} is not defined")
+        return value
+
+    def holds_text(self, key: str) -> bool:
+        """Whether the value of ``key`` is a text."""
+        return isinstance(self._raw.get(key), str)
+
+    def has_value(self, key: str) -> bool:
+        """Whether the key is there and not null; a null is taken as read."""
+        if self._raw.get(key) is None:
+            self._seen.add(key)
+            return False
+        return True
 
     def share(self, key: str) -> float | None:
         """A number between 0 and 1, or None where the key is absent."""

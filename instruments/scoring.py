@@ -19,18 +19,21 @@ from instruments.definition import (
     Grade,
     Instrument,
     ItemCondition,
+    PersonCondition,
     Quantifier,
     ScoreKind,
+    Sex,
     worst_grade,
 )
-from instruments.engine import NO_BAND, BatchScores, run
+from instruments.engine import NO_BAND, SEXES, UNKNOWN, BatchScores, People, run
+from instruments.layouts import in_layout
 from instruments.plan import Plan, ScorePlan, plan_of
 from instruments.validity import Flag, SheetConditions, Validity, condition_flags, judge
 
 Status = Literal["scored", "prorated", "not_scorable"]
 _STATUSES: tuple[Status, ...] = ("scored", "prorated", "not_scorable")
 _NOTHING_KNOWN = SheetConditions()
-_SUMS = (ScoreKind.SUM, ScoreKind.PRORATED_SUM, ScoreKind.SUM_OF)
+_SUMS = (ScoreKind.SUM, ScoreKind.SUM_TIMES, ScoreKind.MEAN, ScoreKind.PRORATED_SUM, ScoreKind.SUM_OF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,8 @@ class ScoreValue:
     status: Status
     missing: tuple[str, ...]
     band: Band | None
-    lowest: int | None = None
-    highest: int | None = None
+    lowest: int | float | None = None
+    highest: int | float | None = None
 
     @property
     def prorated(self) -> bool:
@@ -72,6 +75,11 @@ class Scores:
     over_cutoff: bool
     severe: bool
     asks_about_safety: bool
+    coding: str
+    """Lowest and highest answer of the main list: 0-4 and 1-5 are two codings of one scale."""
+    age: int | None = None
+    sex: Sex | None = None
+    """What was known of the person when it was scored."""
 
     @property
     def total(self) -> ScoreValue | None:
@@ -91,19 +99,47 @@ class Scores:
 
 def score(instrument: Instrument, sheet: AnswerSheet, conditions: SheetConditions = _NOTHING_KNOWN) -> Scores:
     """Score one sheet. ``conditions`` say how it was filled in; they can make it doubtful, never invalid."""
-    return score_many(instrument, [(sheet, conditions)])[0]
+    view = instrument if sheet.layout == instrument.layout else in_layout(instrument, sheet.layout)
+    return _score_alike(view, [(sheet, conditions)])[0]
 
 
 def score_many(instrument: Instrument, sheets: Sequence[tuple[AnswerSheet, SheetConditions]]) -> list[Scores]:
-    """Score sheets of one instrument: the engine runs once, and each says what :func:`score` says of it."""
+    """Score sheets of one instrument: the engine runs once for each layout, and each sheet says what :func:`score`
+    says of it."""
+    layouts = {sheet.layout for sheet, _ in sheets}
+    if len(layouts) <= 1:
+        return _score_alike(in_layout(instrument, layouts.pop()), sheets) if layouts else []
+    found: dict[int, Scores] = {}
+    for layout in layouts:
+        places = [place for place, (sheet, _) in enumerate(sheets) if sheet.layout == layout]
+        alike = _score_alike(in_layout(instrument, layout), [sheets[place] for place in places])
+        found.update(zip(places, alike, strict=True))
+    return [found[place] for place in range(len(sheets))]
+
+
+def _score_alike(
+    instrument: Instrument, sheets: Sequence[tuple[AnswerSheet, SheetConditions]]
+) -> list[Scores]:
     plan = plan_of(instrument)
-    packed = np.frombuffer(b"".join(sheet.packed() for sheet, _ in sheets), dtype=np.int8)
-    answers = np.ascontiguousarray(packed.reshape(len(sheets), plan.k).T)
-    batch = _Listed(run(plan, answers, trusted=True))  # the sheets were read strictly
+    packed = np.frombuffer(b"".join([sheet.packed() for sheet, _ in sheets]), dtype=np.int8)
+    answers = packed.reshape(len(sheets), plan.k).T
+    if len(sheets) > 1:
+        answers = np.ascontiguousarray(answers)
+    people = _people([said for _, said in sheets]) if plan.asks_who else None
+    batch = _Listed(run(plan, answers, people, trusted=True))  # the sheets were read strictly
     return [
         _scores(instrument, plan, batch, place, sheet, conditions)
         for place, (sheet, conditions) in enumerate(sheets)
     ]
+
+
+def _people(said: Sequence[SheetConditions]) -> People:
+    return People(
+        sex=np.array(
+            [UNKNOWN if each.sex is None else SEXES.index(each.sex) for each in said], dtype=np.int8
+        ),
+        age=np.array([UNKNOWN if each.age is None else each.age for each in said], dtype=np.int16),
+    )
 
 
 class _Listed:
@@ -133,9 +169,12 @@ def _scores(
 ) -> Scores:
     by_key = sheet.as_mapping(instrument)
     missing = frozenset(key for key, value in by_key.items() if value is None)
-    not_asked = _not_asked(instrument, by_key) if missing else frozenset()
-    left_out = missing - not_asked
-    values = {each.score.id: _value(instrument, each, batch, place, by_key, left_out) for each in plan.scores}
+    not_asked = _not_asked(instrument, by_key, conditions) if missing or plan.skips else frozenset()
+    asked = {key: value for key, value in by_key.items() if key not in not_asked} if not_asked else by_key
+    values = {
+        each.score.id: _value(instrument, each, batch, place, asked, missing, conditions)
+        for each in plan.scores
+    }
     blank = len(missing) == plan.k
     critical = () if blank else fired(instrument, by_key)
     flags = _flags(batch, place, blank) + condition_flags(conditions, plan.k - len(missing))
@@ -152,6 +191,9 @@ def _scores(
         over_cutoff=batch.over_cutoff[place],
         severe=batch.severe[place],
         asks_about_safety=instrument.asks_about_safety,
+        coding=instrument.coding,
+        age=conditions.age,
+        sex=conditions.sex,
     )
 
 
@@ -166,29 +208,54 @@ def _value(
     plan: ScorePlan,
     batch: _Listed,
     place: int,
-    by_key: Mapping[str, int | None],
-    left_out: frozenset[str],
+    asked: Mapping[str, int | None],
+    missing: frozenset[str],
+    conditions: SheetConditions,
 ) -> ScoreValue:
     name = plan.score.id
     status = _STATUSES[batch.statuses[name][place]]
-    missing = tuple(key for key in plan.leaves if key in left_out) if left_out else ()
+    left_out = tuple(key for key in plan.leaves if key in missing and key in asked) if missing else ()
     if status == "not_scorable":
-        lowest, highest = _bounds(instrument, plan, by_key)
-        return ScoreValue(None, status, missing, None, lowest, highest)
+        lowest, highest = _bounds(instrument, plan, asked)
+        return ScoreValue(None, status, left_out, None, lowest, highest)
     number = batch.values[name][place]
-    band_place = batch.bands[name][place]
-    band = plan.bands[band_place] if band_place != NO_BAND else None
-    return ScoreValue(plan.outcomes[number] if plan.outcomes else number, status, missing, band)
+    if plan.outcomes:
+        value: int | float | str = plan.outcomes[number]
+    else:
+        value = number if plan.plain else plan.score.printed(number)
+    return ScoreValue(value, status, left_out, _band(plan, batch.bands[name][place], conditions))
 
 
-def _not_asked(instrument: Instrument, by_key: Mapping[str, int | None]) -> frozenset[str]:
-    """Items that were rightly left out: their condition was answered, and does not hold."""
+def _band(plan: ScorePlan, place: int, conditions: SheetConditions) -> Band | None:
+    if place == NO_BAND:
+        return None
+    younger = plan.younger
+    if younger is not None and conditions.age is not None and conditions.age < younger.below:
+        return younger.bands[place]
+    return plan.bands[place]
+
+
+def _not_asked(
+    instrument: Instrument, by_key: Mapping[str, int | None], conditions: SheetConditions
+) -> frozenset[str]:
+    """Items that were rightly left out: their condition is known, and does not hold. An answer that stands all the
+    same where the interview should have skipped the item is an answer."""
     left_out: set[str] = set()
     for conditional in instrument.conditionals:
+        if isinstance(conditional.asked_if, PersonCondition):
+            if _not_for(conditional.asked_if, conditions):
+                left_out.update(conditional.items)
+            continue
         known = all(by_key[key] is not None for key in conditional.asked_if.items)
         if known and not _holds(conditional.asked_if, by_key):
-            left_out.update(conditional.items)
+            left_out.update(key for key in conditional.items if by_key[key] is None)
     return frozenset(left_out)
+
+
+def _not_for(condition: PersonCondition, conditions: SheetConditions) -> bool:
+    if condition.sex is not None:
+        return conditions.sex is not None and conditions.sex is not condition.sex
+    return conditions.age is not None and conditions.age < (condition.age_from or 0)
 
 
 def _holds(condition: ItemCondition, by_key: Mapping[str, int | None]) -> bool:
@@ -199,17 +266,20 @@ def _holds(condition: ItemCondition, by_key: Mapping[str, int | None]) -> bool:
 
 
 def _bounds(
-    instrument: Instrument, plan: ScorePlan, by_key: Mapping[str, int | None]
-) -> tuple[int | None, int | None]:
-    """The smallest and largest sum that the missing answers could still make."""
+    instrument: Instrument, plan: ScorePlan, asked: Mapping[str, int | None]
+) -> tuple[int | float | None, int | float | None]:
+    """The smallest and largest value that the missing answers could still make."""
     if plan.score.kind not in _SUMS:
         return None, None
     lowest = highest = 0
     for key in plan.leaves:
-        item, value = instrument.item(key), by_key[key]
+        if key not in asked:
+            continue
+        item, value = instrument.item(key), asked[key]
         least, most = item.values[0], item.values[-1]
         if value is not None:
             least = most = least + most - value if item.reverse else value
         lowest += least
         highest += most
-    return lowest, highest
+    factor = plan.score.factor
+    return plan.score.printed(factor * lowest), plan.score.printed(factor * highest)

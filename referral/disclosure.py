@@ -25,9 +25,9 @@ from typing import Any, Self
 from referral.terms import HelpWanted, ReferralKind, Term, Urgency
 from screening.core.clock import LOCAL, age_on
 
-UNSEEN = "本单由系统依据筛查结果自动生成,尚未面谈,不是诊断"
+UNSEEN = "本单由系统依据筛查结果自动生成，尚未面谈，不是诊断"
 NOT_ASKED = "尚未当面询问"
-NOT_COVERED = "本次量表未涉及,尚未询问"
+NOT_COVERED = "本次量表未涉及，尚未询问"
 
 # Characters of one text, so that the three parts stay on one sheet. `observed` is the national form's own limit.
 LIMITS = {"observed": 400, "safety": 160, "done_so_far": 150, "known_medical": 80, "question": 80, "name": 60}
@@ -47,7 +47,7 @@ class SafetySign(Term):
     MEANS = "means", "身边有危险物品"
     SELF_INJURY = "self_injury", "有自伤"
     ATTEMPT = "attempt", "曾有轻生行为"
-    NONE_FOUND = "none_found", "已当面询问,未发现"
+    NONE_FOUND = "none_found", "已当面询问，未发现"
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +337,7 @@ def _safety(inputs: NoteInputs) -> str:
     if inputs.seen and finding is not None:
         said = "、".join(sign.zh for sign in finding.signs)
         words = f"。{_line(finding.words)}" if finding.words.strip() else ""
-        return f"{said}{words}(询问人:{_line(finding.asked_by)},{_instant(finding.asked_at)})"
+        return f"{said}{words}（询问人：{_line(finding.asked_by)}，{_instant(finding.asked_at)}）"
     return NOT_ASKED if any(line.asks_about_safety for line in inputs.screening) else NOT_COVERED
 
 
@@ -643,7 +643,7 @@ def _check_words(content: NoteContent, other_names: tuple[str, ...]) -> list[Dis
         text = getattr(out, name)
         if name == "safety" and text:
             # Who asked stands here by rule; the sentences of ours hold no forbidden word.
-            own = (*own, *re.findall(r"询问人:([^,]+),", text))
+            own = (*own, *re.findall(r"询问人[:：]([^,，]+)[,，]", text))
         found += check_text(
             text, name, other_names=other_names, own_names=own, category_reason=content.category_reason
         )

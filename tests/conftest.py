@@ -92,7 +92,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--only-database"):
-        uses = [item for item in items if "database_url" in getattr(item, "fixturenames", ())]
+        uses = [
+            item
+            for item in items
+            if "database_url" in getattr(item, "fixturenames", ())
+            and not item.get_closest_marker("any_engine")
+        ]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(uses)])
         items[:] = uses
     if not REAL_DATA.is_dir():

@@ -39,6 +39,9 @@ organisations_commands = typer.Typer(help="Areas, schools, facilities.", no_args
 audit_commands = typer.Typer(help="The trail of who saw and did what.", no_args_is_help=True)
 facilities_commands = typer.Typer(help="Facilities that receive referrals.", no_args_is_help=True)
 outbox_commands = typer.Typer(help="Background work that was given up.", no_args_is_help=True)
+instruments_commands = typer.Typer(
+    help="Questionnaires: check a file of the district's own.", no_args_is_help=True
+)
 for _name, _group in (
     ("db", db_commands),
     ("accounts", accounts_commands),
@@ -46,6 +49,7 @@ for _name, _group in (
     ("facilities", facilities_commands),
     ("audit", audit_commands),
     ("outbox", outbox_commands),
+    ("instruments", instruments_commands),
     ("model", model_commands),
 ):
     app.add_typer(_group, name=_name)
@@ -172,15 +176,26 @@ def run_import(
 @app.command("score")
 def run_score(
     code: Annotated[str, typer.Argument(help="the instrument, for example phq9")],
-    answers: Annotated[Path, typer.Argument(help="CSV: columns 1 to n, extra items by name, id if wanted")],
+    answers: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV: columns 1 to n, extra items by name; id, sex, age, item_order if wanted; - is standard input"
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="where to write; otherwise the screen")
     ] = None,
+    bands: Annotated[
+        str | None, typer.Option("--bands", help="the band set to use instead of the default ones")
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="write the good rows and list the bad ones (exit status 1)")
+    ] = False,
 ) -> None:
     """Score a CSV file of answers: one row out per row in, no database."""
     from api.cli.score import score as run
 
-    run(code, answers, out)
+    run(code, answers, out, bands, keep_going)
 
 
 @app.command("demo")
@@ -197,6 +212,17 @@ def run_demo(
 
 
 # --- the database ------------------------------------------------------------------------------------------
+
+
+@instruments_commands.command("check")
+def run_instruments_check(
+    file: Annotated[Path, typer.Argument(help="a YAML file of the schema of instruments/library")],
+) -> None:
+    """Say all that is wrong with a questionnaire file and what its worked examples give (exit status 1 if not ready)."""
+    from api.cli.instruments import check as run
+
+    if not run(file):
+        raise typer.Exit(FOUND)
 
 
 @db_commands.command("init")

@@ -26,13 +26,14 @@ from api.cli.check_records import (
 )
 from api.cli.check_steps import (
     cases_closed_wrongly,
+    cases_left_open,
     episodes_stood_down_wrongly,
     grants_without_a_reason,
     referrals_ended_wrongly,
     steps_out_of_order,
     tasks_that_did_not_ring,
 )
-from api.cli.findings import Finding, Invariant, finding, finding_of
+from api.cli.findings import NOW, TODAY, Broken, Finding, Invariant, ago, finding_of, promise
 from instruments import Grade
 from referral.actions.cases import TALKS
 from referral.models.case import Case
@@ -45,7 +46,6 @@ from referral.models.worry import Worry
 from referral.terms import Custody, TaskKind
 from risk_model import Level
 from screening.core import documents, outbox
-from screening.core.clock import local_day
 from screening.core.documents import DocumentBroken, StoredDocument
 from screening.core.outbox import OutboxMessage
 from screening.core.sealing import SealBroken
@@ -93,7 +93,8 @@ def check_all(session: Session, *, now: datetime, deep: bool = False) -> list[Fi
     return [found for look in looks for found in look(session, now)]
 
 
-def unread_sheets(session: Session, now: datetime) -> list[Finding]:
+@promise(1)
+def unread_sheets() -> Broken:
     """1. A sheet has its result; that it has only one is a constraint."""
     result = exists().where(ScreenResult.administration_id == Administration.id)
     sheets = select(Administration.id).where(Administration.voided_at.is_(None), ~result)
@@ -107,10 +108,12 @@ def unread_sheets(session: Session, now: datetime) -> list[Finding]:
             )
         )
     )
-    return [*finding(session, 1, UNREAD, sheets), *finding(session, 1, MIXED, mixed)]
+    yield UNREAD, sheets
+    yield MIXED, mixed
 
 
-def children_without_a_case(session: Session, now: datetime) -> list[Finding]:
+@promise(2)
+def children_without_a_case() -> Broken:
     """2. HIGH, CRISIS_ITEM and grade C have a case: open, or closed by a person after the result.
 
     In the custody that they belong to: what the county keeps from the school does not stand for the school's own.
@@ -139,14 +142,13 @@ def children_without_a_case(session: Session, now: datetime) -> list[Finding]:
         .group_by(Case.child_id, Case.custody)
         .having(func.count() > 1)
     )
-    return [
-        *finding(session, 2, NO_CASE, results),
-        *finding(session, 2, BELOW_FLOOR, floor),
-        *finding(session, 2, TWO_CASES, twice),
-    ]
+    yield NO_CASE, results
+    yield BELOW_FLOOR, floor
+    yield TWO_CASES, twice
 
 
-def children_without_a_talk(session: Session, now: datetime) -> list[Finding]:
+@promise(2)
+def children_without_a_talk() -> Broken:
     """2. A critical answer of grade C asks for a safety talk: on a list, or held since."""
     talk = exists().where(
         Task.child_id == ScreenResult.child_id,
@@ -155,21 +157,23 @@ def children_without_a_talk(session: Session, now: datetime) -> list[Finding]:
         or_(Task.done_at.is_(None), Task.done_at >= ScreenResult.computed_at),
     )
     results = _current().where(ScreenResult.grade == Grade.C, ScreenResult.history.is_(False), ~talk)
-    return finding(session, 2, NO_TALK, results)
+    yield NO_TALK, results
 
 
-def cases_without_a_plan(session: Session, now: datetime) -> list[Finding]:
+@promise(2)
+def cases_without_a_plan() -> Broken:
     """2. A case that a result of HIGH or CRISIS_ITEM opened has its draft plan from the same moment."""
     plan = exists().where(PlanVersion.case_id == Case.id, PlanVersion.superseded_at.is_(None))
     cases = select(Case.id).where(
         Case.closed_at.is_(None), Case.worst_level.in_([Level.HIGH, Level.CRISIS_ITEM]), ~plan
     )
-    return finding(session, 2, NO_PLAN, cases)
+    yield NO_PLAN, cases
 
 
-def things_without_a_live_owner(session: Session, now: datetime) -> list[Finding]:
+@promise(3)
+def things_without_a_live_owner() -> Broken:
     """3. Whoever answers for an open case or task has an open account and a role today, or is on duty now."""
-    live = _live_accounts(now)
+    live = _live_accounts()
     cases = select(Case.id).where(Case.closed_at.is_(None), Case.owner_id.not_in(live))
     tasks = select(Task.id).where(Task.done_at.is_(None), Task.owner_id.not_in(live))
     # An episode and a referral are answered for by the owner of their case.
@@ -183,15 +187,14 @@ def things_without_a_live_owner(session: Session, now: datetime) -> list[Finding
         .join(Case, Case.id == CrisisEpisode.case_id)
         .where(CrisisEpisode.stood_down_at.is_(None), Case.owner_id.not_in(live))
     )
-    return [
-        *finding(session, 3, CASE_OWNER, cases),
-        *finding(session, 3, TASK_OWNER, tasks),
-        *finding(session, 3, REFERRAL_OWNER, referrals),
-        *finding(session, 3, EPISODE_OWNER, episodes),
-    ]
+    yield CASE_OWNER, cases
+    yield TASK_OWNER, tasks
+    yield REFERRAL_OWNER, referrals
+    yield EPISODE_OWNER, episodes
 
 
-def things_on_no_list(session: Session, now: datetime) -> list[Finding]:
+@promise(3)
+def things_on_no_list() -> Broken:
     """3. An episode rings until a person has taken it; a staged file is on its owner's list until it is committed."""
     ring = exists().where(
         Task.kind == TaskKind.CRISIS_ACKNOWLEDGE,
@@ -203,10 +206,12 @@ def things_on_no_list(session: Session, now: datetime) -> list[Finding]:
     )
     line = exists().where(Task.kind == TaskKind.BATCH_COMMIT, Task.subject_id == ImportBatch.id)
     files = select(ImportBatch.id).where(ImportBatch.status == BatchStatus.STAGED, ~line)
-    return [*finding(session, 3, UNHEARD, unheard), *finding(session, 3, UNOWNED_FILE, files)]
+    yield UNHEARD, unheard
+    yield UNOWNED_FILE, files
 
 
-def messages_out_of_order(session: Session, now: datetime) -> list[Finding]:
+@promise(6)
+def messages_out_of_order() -> Broken:
     """6. What was published is finished, waits, or was given up and is shown here."""
     both = select(OutboxMessage.id).where(
         OutboxMessage.finished_at.is_not(None), OutboxMessage.dead_at.is_not(None)
@@ -215,16 +220,15 @@ def messages_out_of_order(session: Session, now: datetime) -> list[Finding]:
     late = select(OutboxMessage.id).where(
         OutboxMessage.finished_at.is_(None),
         OutboxMessage.dead_at.is_(None),
-        OutboxMessage.available_at < now - outbox.STUCK,
+        OutboxMessage.available_at < ago(outbox.STUCK),
     )
-    return [
-        *finding(session, 6, BOTH, both),
-        *finding(session, 6, DEAD, dead),
-        *finding(session, 6, LATE, late),
-    ]
+    yield BOTH, both
+    yield DEAD, dead
+    yield LATE, late
 
 
-def referrals_without_their_note(session: Session, now: datetime) -> list[Finding]:
+@promise(10)
+def referrals_without_their_note() -> Broken:
     """10. One current note per open referral; a moment is allowed for making it."""
     note = exists().where(
         ReferralNote.referral_id == Referral.id, ReferralNote.number == Referral.note_version
@@ -233,17 +237,19 @@ def referrals_without_their_note(session: Session, now: datetime) -> list[Findin
         Task.subject_id == Referral.id, Task.kind == TaskKind.NOTE_OVERDUE, Task.done_at.is_(None)
     )
     referrals = select(Referral.id).where(
-        Referral.ended_at.is_(None), Referral.drafted_at < now - NOTE_GRACE, ~note, ~due
+        Referral.ended_at.is_(None), Referral.drafted_at < ago(NOTE_GRACE), ~note, ~due
     )
     ahead = (
         select(ReferralNote.id)
         .join(Referral, Referral.id == ReferralNote.referral_id)
         .where(ReferralNote.number > Referral.note_version)
     )
-    return [*finding(session, 10, NO_NOTE, referrals), *finding(session, 10, TWO_NOTES, ahead)]
+    yield NO_NOTE, referrals
+    yield TWO_NOTES, ahead
 
 
-def words_that_nobody_reads(session: Session, now: datetime) -> list[Finding]:
+@promise(3)
+def words_that_nobody_reads() -> Broken:
     """3. A worry whose child nobody has found, and a reply that nobody has verified, are on somebody's list."""
     looked_for = exists().where(
         Task.subject_id == Worry.id,
@@ -261,7 +267,8 @@ def words_that_nobody_reads(session: Session, now: datetime) -> list[Finding]:
         .join(Referral, Referral.id == ReferralReply.referral_id)
         .where(ReferralReply.settled_at.is_(None), Referral.ended_at.is_(None), ~called)
     )
-    return [*finding(session, 3, LOST_WORRY, worries), *finding(session, 3, LOST_REPLY, replies)]
+    yield LOST_WORRY, worries
+    yield LOST_REPLY, replies
 
 
 def broken_files(session: Session, now: datetime) -> list[Finding]:
@@ -276,7 +283,8 @@ def broken_files(session: Session, now: datetime) -> list[Finding]:
     return finding_of(10, FILE, broken)
 
 
-def results_without_an_owner(session: Session, now: datetime) -> list[Finding]:
+@promise(16)
+def results_without_an_owner() -> Broken:
     """16. A result that is not NONE, or not scored, has an open task, or one that a person has decided since.
 
     Sheets of long ago share one task per campaign (decision 18).
@@ -292,7 +300,7 @@ def results_without_an_owner(session: Session, now: datetime) -> list[Finding]:
         and_(ScreenResult.grade.is_not(None), ScreenResult.history.is_(False)),
     )
     results = _current().where(asks, ~own, or_(ScreenResult.history.is_(False), ~listed))
-    return finding(session, 16, NO_TASK, results)
+    yield NO_TASK, results
 
 
 def _in_custody() -> ColumnElement[bool]:
@@ -311,15 +319,14 @@ def _current() -> Select[UUID]:
     )
 
 
-def _live_accounts(now: datetime) -> Select[UUID]:
-    today = local_day(now)
+def _live_accounts() -> Select[UUID]:
     role = exists().where(
         RoleGrant.account_id == Account.id,
-        RoleGrant.valid_from <= today,
-        or_(RoleGrant.valid_to.is_(None), RoleGrant.valid_to >= today),
+        RoleGrant.valid_from <= TODAY,
+        or_(RoleGrant.valid_to.is_(None), RoleGrant.valid_to >= TODAY),
     )
     duty = exists().where(
-        DutyEntry.account_id == Account.id, DutyEntry.starts_at <= now, DutyEntry.ends_at > now
+        DutyEntry.account_id == Account.id, DutyEntry.starts_at <= NOW, DutyEntry.ends_at > NOW
     )
     return select(Account.id).where(Account.disabled_at.is_(None), or_(role, duty))
 
@@ -353,7 +360,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         8,
         "What was closed could be closed then.",
-        (cases_closed_wrongly, episodes_stood_down_wrongly, referrals_ended_wrongly),
+        (cases_closed_wrongly, cases_left_open, episodes_stood_down_wrongly, referrals_ended_wrongly),
     ),
     Invariant(
         9,

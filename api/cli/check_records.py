@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Exists, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from api.cli.findings import Finding, finding, finding_of
+from api.cli.findings import TODAY, Broken, Finding, finding_of, promise
 from instruments import Grade
 from referral.actions.referrals import CONSENT_BASIS, EMERGENCY_BASIS
 from referral.models.case import Case
@@ -45,7 +46,8 @@ UNREACHED = "Children on the roll of an ended campaign, without a sheet, whom no
 SIGHTED = "Critical answers seen in a file or a refused sheet, without a task."
 
 
-def children_in_two_places(session: Session, now: datetime) -> list[Finding]:
+@promise(4)
+def children_in_two_places() -> Broken:
     """4. One organisation answers for a child at every instant: that of the one enrolment of the moment."""
     other = aliased(Enrolment)
     twice = (
@@ -65,16 +67,15 @@ def children_in_two_places(session: Session, now: datetime) -> list[Finding]:
     gone = (
         select(Child.id)
         .join(Organisation, Organisation.id == Child.organisation_id)
-        .where(Organisation.ended_on <= local_day(now))
+        .where(Organisation.ended_on <= TODAY)
     )
-    return [
-        *finding(session, 4, TWO_PLACES, twice),
-        *finding(session, 4, OTHER_PLACE, elsewhere),
-        *finding(session, 4, GONE_PLACE, gone),
-    ]
+    yield TWO_PLACES, twice
+    yield OTHER_PLACE, elsewhere
+    yield GONE_PLACE, gone
 
 
-def deeds_without_a_trace(session: Session, now: datetime) -> list[Finding]:
+@promise(9)
+def deeds_without_a_trace() -> Broken:
     """9. What was recorded, opened or sent, and each return note marked as read, has its line in the trail."""
     sheets = select(Administration.id).where(
         ~_traced(AuditEvent.ADMINISTRATION_RECORD, Administration.child_id, Administration.id)
@@ -93,12 +94,10 @@ def deeds_without_a_trace(session: Session, now: datetime) -> list[Finding]:
         .join(Referral, Referral.id == ReturnNote.referral_id)
         .where(ReturnNote.read_at.is_not(None), ~seen)
     )
-    return [
-        *finding(session, 9, NO_TRACE, sheets),
-        *finding(session, 9, NO_TRACE, cases),
-        *finding(session, 9, NO_TRACE, sent),
-        *finding(session, 9, READ_UNSEEN, unseen),
-    ]
+    yield NO_TRACE, sheets
+    yield NO_TRACE, cases
+    yield NO_TRACE, sent
+    yield READ_UNSEEN, unseen
 
 
 def _traced(event: AuditEvent, child_id: Any, subject_id: Any) -> Exists:
@@ -112,8 +111,7 @@ def gaps_in_the_trail(session: Session, now: datetime) -> list[Finding]:
     highest, number = session.execute(select(func.max(AuditSeal.seq), func.count(AuditSeal.id))).one()
     if (highest or 0) == number:
         return []
-    newest = select(AuditSeal.id).where(AuditSeal.seq == highest)
-    return finding(session, 9, GAP, newest)
+    return finding_of(9, GAP, set(session.scalars(select(AuditSeal.id).where(AuditSeal.seq == highest))))
 
 
 def wrong_trail(session: Session, now: datetime) -> list[Finding]:
@@ -125,7 +123,8 @@ def wrong_trail(session: Session, now: datetime) -> list[Finding]:
     return [Finding(9, TRAIL, 1, tuple(wrong))]
 
 
-def work_without_consent(session: Session, now: datetime) -> list[Finding]:
+@promise(12)
+def work_without_consent() -> Broken:
     """12. At the time of a sheet, and of a referral's leaving, the last answer was yes; or the basis has a name."""
     # A talk that a case asks for rests on the case: a reported worry needs no consent to screening (domain guide §3.5).
     sheets = select(Administration.id).where(
@@ -145,7 +144,8 @@ def work_without_consent(session: Session, now: datetime) -> list[Finding]:
         Referral.legal_basis != EMERGENCY_BASIS,
         or_(Referral.legal_basis != CONSENT_BASIS, ~held),
     )
-    return [*finding(session, 12, NO_CONSENT, sheets), *finding(session, 12, NO_BASIS, sent)]
+    yield NO_CONSENT, sheets
+    yield NO_BASIS, sent
 
 
 def _given(purpose: Purpose, child_id: Any, at: Any) -> Exists:
@@ -166,7 +166,8 @@ def _given(purpose: Purpose, child_id: Any, at: Any) -> Exists:
     )
 
 
-def places_out_of_their_tree(session: Session, now: datetime) -> list[Finding]:
+@promise(13)
+def places_out_of_their_tree() -> Broken:
     """13. A county is the sum of what stands below its path; each organisation stands below one above it."""
     above = aliased(Organisation)
     expected = func.coalesce(above.path, "/") + Organisation.code + "/"
@@ -175,10 +176,11 @@ def places_out_of_their_tree(session: Session, now: datetime) -> list[Finding]:
         .outerjoin(above, above.id == Organisation.parent_id)
         .where(Organisation.path != expected)
     )
-    return finding(session, 13, PATH, wrong)
+    yield PATH, wrong
 
 
-def sheets_off_the_roll(session: Session, now: datetime) -> list[Finding]:
+@promise(14)
+def sheets_off_the_roll() -> Broken:
     """14. Who has a sheet stands on the roll; absent, without an answer and refused are the rest of it."""
     wrong = (
         select(Administration.id)
@@ -190,10 +192,11 @@ def sheets_off_the_roll(session: Session, now: datetime) -> list[Finding]:
             )
         )
     )
-    return finding(session, 14, OFF_ROLL, wrong)
+    yield OFF_ROLL, wrong
 
 
-def children_not_reached(session: Session, now: datetime) -> list[Finding]:
+@promise(16)
+def children_not_reached() -> Broken:
     """16. When a campaign has ended, who was absent or whose guardian has not answered is somebody's line."""
     sheet = exists().where(
         Administration.child_id == RosterEntry.child_id,
@@ -213,7 +216,7 @@ def children_not_reached(session: Session, now: datetime) -> list[Finding]:
         .join(Campaign, Campaign.id == RosterEntry.campaign_id)
         .where(Campaign.status.in_(COUNTED), ~sheet, ~task, ~_refused(RosterEntry.child_id))
     )
-    return finding(session, 16, UNREACHED, unreached)
+    yield UNREACHED, unreached
 
 
 def _refused(child_id: Any) -> Exists:
@@ -232,20 +235,22 @@ def _refused(child_id: Any) -> Exists:
     )
 
 
-def sightings_without_a_task(session: Session, now: datetime) -> list[Finding]:
-    """16. A critical answer that came before any sheet is somebody's line, or was decided since (decision 18)."""
+@cache
+def _sightings_on_no_list() -> Select[UUID, date, datetime]:
     task = exists().where(
         Task.child_id == CriticalSighting.child_id,
         or_(Task.done_at.is_(None), Task.done_at >= CriticalSighting.seen_at),
     )
-    rows: Select[UUID, date, datetime] = select(
-        CriticalSighting.id, CriticalSighting.answered_on, CriticalSighting.seen_at
-    ).where(
+    return select(CriticalSighting.id, CriticalSighting.answered_on, CriticalSighting.seen_at).where(
         CriticalSighting.adopted_by.is_(None), CriticalSighting.grade.in_([Grade.A, Grade.B, Grade.C]), ~task
     )
+
+
+def sightings_without_a_task(session: Session, now: datetime) -> list[Finding]:
+    """16. A critical answer that came before any sheet is somebody's line, or was decided since (decision 18)."""
     lost = {
         sighting_id
-        for sighting_id, answered_on, seen_at in session.execute(rows)
+        for sighting_id, answered_on, seen_at in session.execute(_sightings_on_no_list())
         if not policies.is_history(answered_on, local_day(seen_at))
     }
     return finding_of(16, SIGHTED, lost)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Exists, and_, exists, func, or_, select
+from sqlalchemy import Exists, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from api.cli.findings import Finding, finding, finding_of
+from api.cli.findings import Broken, Finding, ago, finding_of, moments, promise
 from referral.models.case import Case, CaseStatusChange
 from referral.models.crisis import CrisisEpisode, CrisisStepRecord
 from referral.models.followup import FollowUp, FollowUpStatusChange
@@ -63,12 +64,13 @@ STEPS = (
 FUTURE = "Status rows dated in the future: was the clock set back?"
 
 
-def tasks_that_did_not_ring(session: Session, now: datetime) -> list[Finding]:
+@promise(7)
+def tasks_that_did_not_ring() -> Broken:
     """7. Each rung of an overdue task has rung once: one row per task and step.
 
     A task may be late when it is asked for (a crisis taken late, the next of several contacts): it has its grace.
     """
-    late = now - RING_GRACE
+    late = ago(RING_GRACE)
     silent = select(Task.id).where(
         Task.done_at.is_(None),
         Task.opened_at < late,
@@ -77,18 +79,17 @@ def tasks_that_did_not_ring(session: Session, now: datetime) -> list[Finding]:
     row = exists().where(TaskRing.task_id == Task.id, TaskRing.step == Task.step)
     unwritten = select(Task.id).where(Task.step > 0, ~row)
     twice = select(TaskRing.task_id).group_by(TaskRing.task_id, TaskRing.step).having(func.count() > 1)
-    return [
-        *finding(session, 7, SILENT, silent),
-        *finding(session, 7, NO_RING, unwritten),
-        *finding(session, 7, RUNG_TWICE, twice),
-    ]
+    yield SILENT, silent
+    yield NO_RING, unwritten
+    yield RUNG_TWICE, twice
 
 
 # --- closings ----------------------------------------------------------------------------------------------
 
 
-def cases_closed_wrongly(session: Session, now: datetime) -> list[Finding]:
-    """8. A closed case had a good reason for its status, and left nothing open."""
+@promise(8)
+def cases_left_open() -> Broken:
+    """8. A closed case says so in its status, and left nothing open."""
     split = select(Case.id).where(Case.closed_at.is_(None) == (Case.status == CaseStatus.CLOSED))
     task = exists().where(
         Task.case_id == Case.id,
@@ -99,17 +100,14 @@ def cases_closed_wrongly(session: Session, now: datetime) -> list[Finding]:
     referral = exists().where(Referral.case_id == Case.id, Referral.ended_at.is_(None))
     episode = exists().where(CrisisEpisode.case_id == Case.id, CrisisEpisode.stood_down_at.is_(None))
     open_ends = select(Case.id).where(Case.closed_at.is_not(None), or_(task, referral, episode))
-    return [
-        *finding(session, 8, NOT_CLOSED, split),
-        *finding_of(8, CLOSED_WRONGLY, _closed_without_reason(session)),
-        *finding(session, 8, CLOSED_OPEN, open_ends),
-    ]
+    yield NOT_CLOSED, split
+    yield CLOSED_OPEN, open_ends
 
 
-def _closed_without_reason(session: Session) -> set[UUID]:
-    """Cases of which a closing names no reason, or one that is not good from the status before."""
+@cache
+def _rows_of_closed_cases() -> Select[UUID, CaseStatus, str | None]:
     closing = aliased(CaseStatusChange)
-    rows = session.execute(
+    return (
         select(CaseStatusChange.case_id, CaseStatusChange.status, CaseStatusChange.reason)
         .where(
             exists().where(closing.case_id == CaseStatusChange.case_id, closing.status == CaseStatus.CLOSED)
@@ -120,19 +118,24 @@ def _closed_without_reason(session: Session) -> set[UUID]:
             CaseStatusChange.status == CaseStatus.CLOSED,  # of one instant, the end comes last
         )
     )
+
+
+def cases_closed_wrongly(session: Session, now: datetime) -> list[Finding]:
+    """8. A closing names a reason, and one that was good from the status before."""
     known = {reason.value for reason in ClosingReason}
     wrong: set[UUID] = set()
     former: tuple[UUID, CaseStatus] | None = None
-    for case_id, status, reason in rows:
+    for case_id, status, reason in session.execute(_rows_of_closed_cases()):
         if status is CaseStatus.CLOSED:
             before = former[1] if former and former[0] == case_id else None
             if reason not in known or before not in CLOSING_FROM[ClosingReason(reason)]:
                 wrong.add(case_id)
         former = (case_id, status)
-    return wrong
+    return finding_of(8, CLOSED_WRONGLY, wrong)
 
 
-def episodes_stood_down_wrongly(session: Session, now: datetime) -> list[Finding]:
+@promise(8)
+def episodes_stood_down_wrongly() -> Broken:
     """8. An episode was stood down with its steps settled, by two people, and with contacts planned."""
     missing = [~_step_of(step) for step in sorted(CRISIS_WORK)]
     signed = exists().where(
@@ -146,27 +149,30 @@ def episodes_stood_down_wrongly(session: Session, now: datetime) -> list[Finding
     wrong = select(CrisisEpisode.id).where(
         CrisisEpisode.stood_down_at.is_not(None), or_(*missing, ~signed, ~planned)
     )
-    return finding(session, 8, STOOD_DOWN, wrong)
+    yield STOOD_DOWN, wrong
 
 
 def _step_of(step: CrisisStep) -> Exists:
     return exists().where(CrisisStepRecord.episode_id == CrisisEpisode.id, CrisisStepRecord.step == step)
 
 
-def referrals_ended_wrongly(session: Session, now: datetime) -> list[Finding]:
+@promise(8)
+def referrals_ended_wrongly() -> Broken:
     """8. A referral that has ended says so in its status; a completed one had an answer that somebody read."""
     split = select(Referral.id).where(
         Referral.ended_at.is_(None) != Referral.status.in_(sorted(REFERRAL_OPEN))
     )
     read = exists().where(ReturnNote.referral_id == Referral.id, ReturnNote.read_at.is_not(None))
     unread = select(Referral.id).where(Referral.status == ReferralStatus.COMPLETED, ~read)
-    return [*finding(session, 8, NOT_ENDED, split), *finding(session, 8, UNREAD_NOTE, unread)]
+    yield NOT_ENDED, split
+    yield UNREAD_NOTE, unread
 
 
 # --- grants ------------------------------------------------------------------------------------------------
 
 
-def grants_without_a_reason(session: Session, now: datetime) -> list[Finding]:
+@promise(11)
+def grants_without_a_reason() -> Broken:
     """11. A live grant hangs on a referral that is under way, an open case, a crisis that lasts, or a hotline's
     handover whose case is open, or a check by lot that nobody has held (requirement AZ7)."""
     referral = exists().where(
@@ -186,13 +192,13 @@ def grants_without_a_reason(session: Session, now: datetime) -> list[Finding]:
     live = select(AccessGrant.id).where(
         AccessGrant.ended_at.is_(None), ~referral, ~case, ~episode, ~handed, ~drawn
     )
-    return finding(session, 11, NO_REASON, live)
+    yield NO_REASON, live
 
 
 # --- status rows -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _History:
     """Where the rows of one machine are: the thing, its rows, the column that leads to it, the table of steps."""
 
@@ -218,19 +224,27 @@ def steps_out_of_order(session: Session, now: datetime) -> list[Finding]:
     wrong = {thing_id for history in _HISTORIES for thing_id in _wrong_in(session, history)}
     early: set[UUID] = set()
     for history in _HISTORIES:
-        early |= set(
-            session.scalars(select(history.rows.id).where(history.rows.changed_at > now + CLOCK_GRACE))
-        )
+        early |= set(session.scalars(_rows_to_come(history), moments(now)))
     return [*finding_of(15, STEPS, wrong), *finding_of(15, FUTURE, early)]
 
 
-def _wrong_in(session: Session, history: _History) -> Iterator[UUID]:
-    rows = session.execute(
+@cache
+def _rows_in_order(history: _History) -> Select[UUID, Any, datetime, Any]:
+    return (
         select(history.thing.id, history.thing.status, history.rows.changed_at, history.rows.status)
         .outerjoin(history.rows, history.of == history.thing.id)
         .order_by(history.thing.id, history.rows.changed_at)
         .execution_options(yield_per=5000)
     )
+
+
+@cache
+def _rows_to_come(history: _History) -> Select[UUID]:
+    return select(history.rows.id).where(history.rows.changed_at > ago(-CLOCK_GRACE))
+
+
+def _wrong_in(session: Session, history: _History) -> Iterator[UUID]:
+    rows = session.execute(_rows_in_order(history))
     for (thing_id, status), group in groupby(rows, key=lambda row: (row[0], row[1])):
         taken = [(at, to) for _, _, at, to in group if at is not None]
         if status not in ends(taken, history.steps, repeats=history.repeats):

@@ -6,6 +6,7 @@ It holds the data keys, the keys that sign tokens and, on one machine, the SQLit
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -17,12 +18,15 @@ from sqlalchemy.orm import Session
 
 from api import migrations
 from api.auth import keys as token_keys
+from instruments import use_folder
 from screening.core.actor import Actor
 from screening.core.db import Database
 from screening.core.errors import Conflict, NotFound, Unavailable
 from screening.core.sealing import Keyring, read_keys, write_keys
 from screening.core.settings import Settings
 from screening.queries.accounts import find_account, live_grants
+
+log = logging.getLogger(__name__)
 
 
 def init_home(settings: Settings, *, owner_url: str | None = None) -> None:
@@ -61,7 +65,22 @@ def open_home(settings: Settings, *, hold: bool = True) -> Database:
         raise Unavailable(
             "The database is older than this version. Make a backup, then run `xinqiao db upgrade`."
         )
+    own_instruments(settings)
     return Database(settings.database_url, read_keys(settings.keys_file), hold=hold)
+
+
+def own_instruments(settings: Settings) -> None:
+    """The district's own questionnaires, as far as they are ready. What is wrong with the others is said in the log,
+    and never keeps a service from starting: a child's sheet of another questionnaire cannot wait for it."""
+    try:
+        checks = use_folder(settings.instruments)
+    except OSError:
+        log.error("The folder of the district's own questionnaires cannot be read (XINQIAO_INSTRUMENTS).")
+        use_folder(None)
+        return
+    for check in checks:
+        if not check.ready:
+            log.error("Questionnaire %s is not used: run `xinqiao instruments check` on it.", check.file)
 
 
 @contextmanager

@@ -1,221 +1,201 @@
 """``xinqiao score CODE ANSWERS.csv [-o SCORES.csv]``: pure scoring, without a database.
 
-Columns are the item numbers ``1 … n`` and, where the form has them, the extra items by name; an ``id`` column
-is carried through. One row out per row in. Nothing is written unless every cell could be read.
+Columns are the item numbers ``1 … n`` and, where the form has them, the extra items by name; ``id`` is carried
+through, ``sex``, ``age`` and ``item_order`` are read where a sheet asks for them. One row out per row in. Nothing
+is written unless every cell could be read, or the good rows alone are asked for.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import os
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import BinaryIO, TextIO
 
 import typer
 
-from instruments import (
-    AnswerErrors,
-    AnswerSheet,
-    Instrument,
-    Scores,
-    ScoreValue,
-    UnknownInstrument,
-    catalogue,
-)
-from instruments import (
-    score as score_sheet,
-)
+from api.cli.score_file import AnswersRefused, Problem, Report, opened_text, refuse, score_rows
+from instruments import Instrument, UnknownInstrument, catalogue, use_folder
 from screening.core.i18n import choose_locale, translate
 
-ID = "id"
 SHOWN_PROBLEMS = 20
-REFUSED = 2
-"""Exit code of a refused file, as of a wrong option."""
+REFUSED, FOUND = 2, 1
+"""Exit codes: a refused file, as of a wrong option; and a file of which some rows were left out."""
+STDIN = Path("-")
+LARGE = 4 << 20
+"""From this size on a bar shows how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """A message id and its values. ``value`` is shown to whoever typed the file, on their own screen."""
+class Wish:
+    """How a file is to be scored."""
 
-    message: str
-    params: dict[str, object]
-
-
-class AnswersRefused(ValueError):
-    """The file cannot be scored; every problem with its row and column as a spreadsheet shows them."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(f"{len(problems)} problems")
-        self.problems = tuple(problems)
+    bands: str | None = None
+    keep_going: bool = False
 
 
-def _refuse(message: str, **params: object) -> AnswersRefused:
-    return AnswersRefused([Problem(message, params)])
-
-
-def score_csv(code: str, answers: Path, out: Path | None = None) -> str:
+def score_csv(code: str, answers: Path, out: Path | None = None, wish: Wish | None = None) -> str:
     """Score a file and give the table as CSV text; with ``out`` it is also written there, all or nothing.
 
-    Raises :class:`AnswersRefused`, and then nothing has been written.
+    Raises :class:`AnswersRefused`, and then nothing has been written. For files that fit in memory: the command
+    itself goes piece by piece (``score_path``).
     """
+    sink, instrument = io.StringIO(newline=""), instrument_of(code)
+    with _opened(answers) as source:
+        _checked(score_rows(instrument, source, sink, bands=(wish or Wish()).bands), keep_going=False)
+    if out is not None:
+        with _beside(out) as file:
+            file.write(sink.getvalue())
+    return sink.getvalue()
+
+
+def instrument_of(code: str) -> Instrument:
+    """The instrument of this code, or a refusal that names the known ones."""
     try:
-        instrument = catalogue().get(code)
+        return catalogue().get(code)
     except UnknownInstrument:
-        raise _refuse(
+        raise refuse(
             "There is no instrument {code}; known are {codes}.", code=code, codes=", ".join(catalogue().codes)
         ) from None
-    header, rows = _read(answers)
-    _check_header(instrument, header)
-    sheets = _parse(instrument, header, rows)
-    text = _table(
-        instrument, ID in header, ((ident, score_sheet(instrument, sheet)) for ident, sheet in sheets)
-    )
-    if out is not None:
-        _write(out, text)
-    return text
 
 
-def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and each row that is not an empty line with its number in the file."""
+def _own_instruments(folder: str | None) -> None:
+    """The district's own questionnaires can be scored too."""
     try:
-        data = path.read_bytes()
+        use_folder(Path(folder) if folder else None)
     except OSError as error:
-        raise _refuse("{path} cannot be read: {reason}.", path=path, reason=error.strerror or "") from error
+        raise refuse("{path} cannot be read: {reason}.", path=folder, reason=error.strerror or "") from error
+
+
+def score_path(code: str, answers: Path, out: Path | None, wish: Wish, sink: TextIO | None = None) -> Report:
+    """Score a file of any size into ``out``, or into ``sink`` once the last row was read."""
+    instrument = instrument_of(code)
+    with _opened(answers) as source, _bar(source, answers) as progress:
+
+        def work(file: TextIO) -> Report:
+            keep = sys.maxsize if wish.keep_going else SHOWN_PROBLEMS
+            return _checked(
+                score_rows(
+                    instrument,
+                    source,
+                    file,
+                    bands=wish.bands,
+                    keep_going=wish.keep_going,
+                    keep_problems=keep,
+                    progress=progress,
+                ),
+                keep_going=wish.keep_going,
+            )
+
+        if out is not None:
+            with _beside(out) as file:
+                return work(file)
+        with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as spool:
+            report = work(spool)
+            spool.seek(0)
+            shutil.copyfileobj(spool, sink or sys.stdout)
+            return report
+
+
+def _checked(report: Report, *, keep_going: bool) -> Report:
+    if report.problem_count and not keep_going:
+        raise AnswersRefused(report.problems, report.problem_count)
+    return report
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """The answers as text; standard input is put aside first, for it can be read only once."""
+    file: BinaryIO
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("gb18030", errors="replace")  # what Excel saves as CSV on a Chinese Windows
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        if path == STDIN:
+            file = tempfile.TemporaryFile()  # noqa: SIM115  # closed below with its text
+            shutil.copyfileobj(sys.stdin.buffer, file)
+            file.seek(0)
+        else:
+            file = path.open("rb")
+        text = opened_text(file)
+    except OSError as error:
+        raise refuse("{path} cannot be read: {reason}.", path=path, reason=error.strerror or "") from error
     try:
-        lines = [(number, row) for number, row in enumerate(reader, start=1) if row]
-    except csv.Error:
-        raise _refuse("Row {row} is not well-formed CSV.", row=reader.line_num) from None
-    if not lines:
-        raise _refuse("The file is empty; its first row must name the columns.")
-    return [name.strip() for name in lines[0][1]], lines[1:]
+        yield text
+    finally:
+        text.close()
 
 
-def _check_header(instrument: Instrument, header: Sequence[str]) -> None:
-    problems = []
-    for column in dict.fromkeys(header):
-        if column != ID and column not in instrument.positions:
-            message = "Column {column} is neither an item of {code} nor id."
-            problems.append(Problem(message, {"column": column or "?", "code": instrument.code}))
-        if list(header).count(column) > 1:
-            problems.append(Problem("Column {column} is there twice.", {"column": column or "?"}))
-    for item in instrument.main_items:
-        if item.key not in header:
-            problems.append(Problem("Column {column} is missing.", {"column": item.key}))
-    if problems:
-        raise AnswersRefused(problems)
-
-
-def _parse(
-    instrument: Instrument, header: Sequence[str], rows: Sequence[tuple[int, list[str]]]
-) -> list[tuple[str, AnswerSheet]]:
-    sheets, problems = [], []
-    for number, cells in rows:
-        if len(cells) != len(header):
-            message = "Row {row} has {found} cells, the first row has {expected}."
-            problems.append(Problem(message, {"row": number, "found": len(cells), "expected": len(header)}))
-            continue
-        raw = dict(zip(header, cells, strict=True))
-        ident = raw.pop(ID, "")
-        try:
-            sheets.append((ident, AnswerSheet.parse(instrument, raw)))
-        except AnswerErrors as refused:
-            for error in refused.errors:
-                allowed = ", ".join(str(value) for value in error.allowed)
-                message = "Row {row}, column {column}: {value} is not one of {allowed}."
-                params = {"row": number, "column": error.item, "value": raw[error.item], "allowed": allowed}
-                problems.append(Problem(message, params))
-    if problems:
-        raise AnswersRefused(problems)
-    return sheets
-
-
-def _table(instrument: Instrument, with_id: bool, scored: Iterator[tuple[str, Scores]]) -> str:
-    banded = {score_id for score_id, _ in instrument.default_bands}
-    columns = [ID] if with_id else []
-    for definition in instrument.scores:
-        columns += [definition.id, f"{definition.id}_band"] if definition.id in banded else [definition.id]
-    columns += ["status", "missing", "lowest", "highest", "grade", "critical"]
-    columns += ["validity", "flags", "over_cutoff", "severe", "asks_about_safety", "instrument", "version"]
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(columns)
-    for ident, scores in scored:
-        cells: list[object] = [ident] if with_id else []
-        for definition in instrument.scores:
-            value = scores.values[definition.id]
-            cells += [_value(value), _band(value)] if definition.id in banded else [_value(value)]
-        writer.writerow(cells + _rest(scores))
-    return table.getvalue()
-
-
-def _value(value: ScoreValue) -> object:
-    return "" if value.value is None else value.value
-
-
-def _band(value: ScoreValue) -> str:
-    return value.band.id if value.band else ""
-
-
-def _rest(scores: Scores) -> list[object]:
-    main = scores.main
-    return [
-        main.status,
-        " ".join(main.missing),
-        "" if main.lowest is None else main.lowest,
-        "" if main.highest is None else main.highest,
-        scores.grade or "",
-        " ".join(f"{found.item}:{found.grade}:{found.reason}" for found in scores.critical),
-        scores.validity,
-        " ".join(scores.flags),
-        int(scores.over_cutoff),
-        int(scores.severe),
-        int(scores.asks_about_safety),
-        scores.code,
-        scores.version,
-    ]
-
-
-def _write(out: Path, text: str) -> None:
+@contextmanager
+def _beside(out: Path) -> Iterator[TextIO]:
     """Beside its place first, then in one step: a full disk leaves the old file, not half of a new one."""
     beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        beside.write_text(text, encoding="utf-8", newline="")
+        with beside.open("w", encoding="utf-8", newline="") as file:
+            yield file
         beside.replace(out)
     except OSError as error:
+        raise refuse("{path} cannot be written: {reason}.", path=out, reason=error.strerror or "") from error
+    finally:
         beside.unlink(missing_ok=True)
-        raise _refuse("{path} cannot be written: {reason}.", path=out, reason=error.strerror or "") from error
+
+
+@contextmanager
+def _bar(source: TextIO, path: Path) -> Iterator[Callable[[], None]]:
+    """A bar on the screen for a large file; nothing where nobody watches."""
+    size = 0 if path == STDIN else path.stat().st_size
+    if size < LARGE or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(path.name, total=size)
+        yield lambda: progress.update(task, completed=_read_so_far(source))
+
+
+def _read_so_far(source: TextIO) -> int:
+    raw = getattr(getattr(source, "buffer", None), "raw", None)
+    return int(raw.tell()) if raw is not None else 0
 
 
 def explain(refused: AnswersRefused, locale: str) -> list[str]:
     """The problems as sentences, the first twenty of them, and how many more there are."""
-    lines = [translate(locale, each.message, **each.params) for each in refused.problems[:SHOWN_PROBLEMS]]
-    if more := len(refused.problems) - len(lines):
+    lines = sentences(refused.problems[:SHOWN_PROBLEMS], locale)
+    if more := refused.count - len(lines):
         lines.append(translate(locale, "And {n} more problems.", n=more))
     return [*lines, translate(locale, "Nothing was written.")]
 
 
+def sentences(problems: tuple[Problem, ...] | list[Problem], locale: str) -> list[str]:
+    """Each problem in the language of the terminal."""
+    return [translate(locale, each.message, **each.params) for each in problems]
+
+
 def score(
-    code: Annotated[str, typer.Argument(help="the instrument, for example phq9")],
-    answers: Annotated[Path, typer.Argument(help="CSV: columns 1 to n, extra items by name, id if wanted")],
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="where to write; otherwise the screen")
-    ] = None,
+    code: str, answers: Path, out: Path | None = None, bands: str | None = None, keep_going: bool = False
 ) -> None:
-    """Score a CSV file of answers: one row out per row in, no database."""
+    """The command: scores to ``out`` or to the screen, problems to standard error."""
+    locale = choose_locale(os.environ.get("LANG"))
     try:
-        text = score_csv(code, answers, out)
+        _own_instruments(os.environ.get("XINQIAO_INSTRUMENTS"))
+        report = score_path(code, answers, out, Wish(bands, keep_going))
     except AnswersRefused as refused:
-        for line in explain(refused, choose_locale(os.environ.get("LANG"))):
+        for line in explain(refused, locale):
             typer.echo(line, err=True)
         raise typer.Exit(REFUSED) from refused
-    if out is None:
-        sys.stdout.write(text)
+    for line in sentences(report.problems, locale):
+        typer.echo(line, err=True)
+    if report.problem_count:
+        left_out = report.rows - report.written
+        typer.echo(
+            translate(
+                locale, "{n} rows were left out, {written} written.", n=left_out, written=report.written
+            ),
+            err=True,
+        )
+        raise typer.Exit(FOUND)

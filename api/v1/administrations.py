@@ -74,6 +74,7 @@ def submit(
         idempotency_key=key,
         informant=body.informant,
         conditions=body.circumstances(),
+        layout=body.layout,
         exact=True,
     )
     if submitted.result is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from referral.actions import cases, crises, followups, plans, referrals, tasks
+from referral.actions import cases, crises, followups, plans, referrals, tasks, worries
 from referral.models.case import Assessment, Case
 from referral.planning import PlanDraft, ReferralNeed
 from referral.queries.plan_facts import current_facts
@@ -128,10 +128,7 @@ def _record(
     )
     session.add(row)
     if assessment.harm_answer is not None:
-        # The answer stands on the child, where the school reads it: what only the county may know stays with its case.
-        if case.custody is Custody.SCHOOL or assessment.harm_answer is not HarmAnswer.SCHOOL:
-            child.harm_answer = assessment.harm_answer.value
-            child.harm_answered_by, child.harm_answered_at = actor.account_id, now
+        _keep_harm(session, actor, case, child, assessment.harm_answer, now)
         tasks.settle(
             session,
             actor=actor,
@@ -150,6 +147,22 @@ def _record(
     )
     session.flush()
     return row
+
+
+def _keep_harm(
+    session: Session, actor: Actor, case: Case, child: Child, answer: HarmAnswer, now: datetime
+) -> None:
+    """The answer stands on the child, where the school reads it. That somebody at the school is meant does not: the
+    county has a case of its own from then on, and the school reads "unclear" (domain guide §5.2b, decision 42)."""
+    if answer is HarmAnswer.SCHOOL:
+        if case.custody is Custody.PROTECTED:
+            return
+        worries.told_in_a_talk(session, actor=actor, case=case, child=child, now=now)
+        if child.harm_answer not in (None, HarmAnswer.NONE.value):
+            return  # what is known about the home stays
+        answer = HarmAnswer.UNCLEAR
+    child.harm_answer = answer.value
+    child.harm_answered_by, child.harm_answered_at = actor.account_id, now
 
 
 def _screen_out(session: Session, actor: Actor, case: Case, assessment: AssessmentIn, now: datetime) -> None:

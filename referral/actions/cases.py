@@ -179,11 +179,11 @@ def move(
 def set_tier(
     session: Session, *, actor: Actor, case: Case, tier: Tier, reason: str | None, now: datetime
 ) -> None:
-    """关注等级, by a person. Focus and crisis ask the lead's signature as well."""
+    """关注等级, by a person. Focus and crisis ask the lead's signature as well, and so does stepping down from them."""
     access.check_may(actor, May.ASSESS)
     if actor.account_id is None:
         raise PolicyViolation("Only a person sets a tier.")
-    case.tier = tier
+    before, case.tier = case.tier, tier
     session.add(
         TierChange(case_id=case.id, tier=tier, changed_at=now, changed_by=actor.account_id, reason=reason)
     )
@@ -196,8 +196,25 @@ def set_tier(
         subject_id=case.id,
         detail={"tier": True},
     )
-    if tier in (Tier.FOCUS, Tier.CRISIS):
+    if asks_signature(before, tier):
         _ask_signature(session, actor, case, tier, now)
+
+
+def asks_signature(before: Tier | None, tier: Tier) -> bool:
+    """Whether a second person signs: for focus and crisis, and for the step down from them (domain guide §3.5)."""
+    return not {before, tier}.isdisjoint((Tier.FOCUS, Tier.CRISIS))
+
+
+def waits_for_signature(case: Case) -> bool:
+    """Whether, since somebody last signed, a tier was set that asks for it."""
+    tiers = [(change.tier, change.countersigned_by) for change in case.tiers]
+    for place in range(len(tiers) - 1, -1, -1):
+        tier, signed = tiers[place]
+        if signed is not None:
+            return False
+        if asks_signature(tiers[place - 1][0] if place else None, tier):
+            return True
+    return False
 
 
 def _ask_signature(session: Session, actor: Actor, case: Case, tier: Tier, now: datetime) -> None:
@@ -220,9 +237,9 @@ def _ask_signature(session: Session, actor: Actor, case: Case, tier: Tier, now: 
 def countersign(session: Session, *, actor: Actor, case: Case, now: datetime) -> None:
     """The lead signs the tier that was set last, the county that of a case it keeps itself; nobody signs their own."""
     access.check_may_at(actor, May.SIGN_TIER, case.organisation_id)
-    change = case.tiers[-1] if case.tiers else None
-    if change is None or change.countersigned_by is not None:
+    if not waits_for_signature(case):
         raise PolicyViolation("There is no tier waiting for a signature.")
+    change = case.tiers[-1]
     if change.changed_by == actor.account_id:
         raise PolicyViolation("Nobody signs their own decision.")
     change.countersigned_by = actor.account_id

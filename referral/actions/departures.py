@@ -18,7 +18,14 @@ from referral.actions import notices
 from referral.models.case import Case
 from referral.models.task import Task
 from referral.queries.people import people_of, protected_people
-from referral.queries.work import URGENT_KINDS, lead_first, open_work, successors, urgent_cases
+from referral.queries.work import (
+    URGENT_KINDS,
+    lead_first,
+    left_behind,
+    open_work,
+    successors,
+    urgent_cases,
+)
 from referral.terms import Custody, TaskKind
 from screening import access
 from screening.access import May
@@ -26,9 +33,13 @@ from screening.actions import accounts, duty
 from screening.core import audit
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
+from screening.core.clock import local_day
 from screening.core.errors import NotFound, PolicyViolation
 from screening.models.account import Account, RoleGrant
 from screening.models.organisation import Organisation
+from screening.queries.accounts import live_grants
+
+SYSTEM = Actor.system()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,30 @@ def end_role(session: Session, *, actor: Actor, account: Account, grant: RoleGra
     if not left:
         accounts.end_role(session, actor=actor, grant=grant, now=now)
     return Leaving(left, fell)
+
+
+def release_ended_posts(session: Session, *, now: datetime) -> int:
+    """A post has ended by its date and nobody was asked: everything it alone covered goes to the lead, else to
+    the next above. Returns how much moved; safe to run at any moment, the second time nothing is left."""
+    moved = 0
+    for account, grant in left_behind(session, now=now):
+        for work in open_work(session, account=account, now=now, without=grant.id, held_on=grant.valid_to):
+            to = lead_first(session, work=work, account=account, now=now)
+            to = to or _above(session, account, work.place, now)
+            if to is not None:
+                moved += _move(session, SYSTEM, account, to, work.cases, work.tasks, work.place, now)
+        if not live_grants(session, account_id=account.id, today=local_day(now)):
+            _replace_backup(session, SYSTEM, account, now)
+    return moved
+
+
+def _above(session: Session, account: Account, place: Organisation, now: datetime) -> Account | None:
+    """The first in the chain over a place where nobody is left; None where nobody is above either."""
+    try:
+        chain = people_of(session, organisation=place, now=now).chain
+    except PolicyViolation:
+        return None
+    return next((session.get(Account, each) for each in chain if each != account.id), None)
 
 
 def hand_over(

@@ -319,6 +319,7 @@ def _ask_about_the_silent(session: Session, actor: Actor, taken_back: Referral, 
 
 def tell_guardian(session: Session, *, actor: Actor, referral: Referral, now: datetime) -> None:
     """A person has told the guardian about this referral. Without that nothing leaves by itself (decision 2)."""
+    access.check_may(actor, May.SEND_REFERRAL)
     if actor.account_id is None:
         raise PolicyViolation("Only a person tells a guardian.")
     if referral.guardian_told_at is None:

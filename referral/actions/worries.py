@@ -127,6 +127,29 @@ def hear(
     return row
 
 
+def told_in_a_talk(session: Session, *, actor: Actor, case: Case, child: Child, now: datetime) -> Worry:
+    """Somebody at the school may be hurting the child: a talk has brought it up. The county has its own case from
+    this moment, today's talk and the report by law; the school's case goes on about everything else."""
+    school = session.get_one(Organisation, case.organisation_id)
+    people = _people(session, school, Custody.PROTECTED, now)
+    row = Worry(
+        organisation_id=people.organisation_id,
+        school_id=school.id,
+        custody=Custody.PROTECTED,
+        origin=Origin.SELF,
+        urgency=WorryUrgency.TODAY,
+        key_digest=digest_of(f"talk:{case.id}:{now.isoformat()}"),
+        account_id=actor.account_id,
+        words=WorryWords(child.name, child.enrolment.class_name if child.enrolment else "").as_json(),
+        raised_at=now,
+    )
+    session.add(row)
+    session.flush()
+    audit.record(session, actor=actor, event=AuditEvent.WORRY_RAISE, at=now, subject_id=row.id)
+    _found(session, actor, row, child, people, now)
+    return row
+
+
 def _hold_sender(session: Session, actor: Actor, link: WorryLink | None) -> None:
     """Two presses at the same moment: the second waits, and finds the worry of the first."""
     if link is not None:

@@ -16,6 +16,8 @@ from instruments import (
     Grade,
     Instrument,
     SheetConditions,
+    UnknownLayout,
+    in_layout,
     read_critical,
     worst_grade,
 )
@@ -66,13 +68,15 @@ def submit(
     idempotency_key: str,
     informant: str | None = None,
     conditions: SheetConditions | None = None,
+    layout: str | None = None,
     exact: bool = False,
 ) -> Submitted:
     """Record one sheet and all that follows. The same key again gives the first answer again.
 
-    ``exact``: only integers are answers, as JSON has to say them (requirement IO1); a form's "2" and "２" are two.
+    ``layout``: the order of the items on this form, where it has several. ``exact``: only integers are answers, as JSON has to say them (requirement IO1); a form's "2" and "２" are two.
     """
     access.check_may(actor, may_record(occasion))
+    instrument = _in_order(instrument, layout)
     try:
         sheet = _read(instrument, answers, exact=exact)
     except AnswerErrors as wrong:
@@ -100,6 +104,13 @@ def submit(
     if recorded.refused is not None:
         _sight(session, actor, occasion, instrument, answers, administered_on, now)
     return Submitted(recorded, recorded.refused, (), _worst(instrument, answers))
+
+
+def _in_order(instrument: Instrument, layout: str | None) -> Instrument:
+    try:
+        return instrument if layout is None else in_layout(instrument, layout)
+    except UnknownLayout:
+        raise InvalidInput("This questionnaire has no such order of its items.") from None
 
 
 def _sight(

@@ -42,7 +42,7 @@ def sight_keyed(
         batch_id=None,
         child_id=occasion.child_id,
         instrument=instrument.code,
-        layout=instrument.default_layout,
+        layout=instrument.layout,
         answered_on=administered_on,
         excel_row=None,
         answers=answered,

@@ -57,7 +57,7 @@ def note_inputs(session: Session, *, referral: Referral, case: Case, now: dateti
         urgency=referral.urgency,
         sent_at=referral.sent_at,
         consent_id=str(referral.consent_id)[:8].upper() if referral.consent_id else "",
-        emergency_basis="紧急情况,保护生命" if referral.legal_basis == "emergency" else "",
+        emergency_basis="紧急情况，保护生命" if referral.legal_basis == "emergency" else "",
         sent_by=sender.name if sender and seen else "",
         reply_by=local_day(referral.answer_due_at) if referral.answer_due_at else None,
         **_facility(session, referral),

@@ -72,7 +72,7 @@ def plan_facts(
 def _harm(case: Case, child: Child) -> HarmAnswer | None:
     """Who may be hurting the child. That a case is kept from the school says it, unless there is somebody else."""
     said = HarmAnswer(child.harm_answer) if child.harm_answer else None
-    if case.custody is Custody.PROTECTED and said in (None, HarmAnswer.NONE):
+    if case.custody is Custody.PROTECTED and said in (None, HarmAnswer.NONE, HarmAnswer.UNCLEAR):
         return HarmAnswer.SCHOOL
     return said
 

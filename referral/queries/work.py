@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from referral.models.case import Case
@@ -18,7 +18,7 @@ from risk_model import Level
 from screening.access import MAY, May
 from screening.core.actor import Grant, Role
 from screening.core.clock import local_day
-from screening.models.account import Account
+from screening.models.account import Account, RoleGrant
 from screening.models.organisation import Organisation
 from screening.queries.accounts import live_grants
 from screening.queries.staff import colleagues
@@ -65,11 +65,17 @@ class Work:
 
 
 def open_work(
-    session: Session, *, account: Account, now: datetime, without: UUID | None = None
+    session: Session,
+    *,
+    account: Account,
+    now: datetime,
+    without: UUID | None = None,
+    held_on: date | None = None,
 ) -> list[Work]:
     """Open cases and tasks by the place at which somebody else can take them.
 
-    ``without``: the id of a role that is about to end; only what no other role of the account covers is returned.
+    ``without``: the id of a role that is about to end, or has; only what no other role of the account covers is
+    returned. ``held_on``: the day whose roles say where the work lay, today if not given.
     """
     grants = live_grants(session, account_id=account.id, today=local_day(now), but=without)
     cases = session.scalars(
@@ -83,7 +89,7 @@ def open_work(
         )
         if task.case_id not in owned
     ]
-    held = live_grants(session, account_id=account.id, today=local_day(now))
+    held = live_grants(session, account_id=account.id, today=held_on or local_day(now))
     places = _places(session, [*cases, *tasks])
     found: dict[UUID, Work] = {}
     for case in cases:
@@ -119,6 +125,29 @@ def _at(session: Session, found: dict[UUID, Work], held: Sequence[Grant], place:
         )
     roles = frozenset(grant.role for grant in near if grant.organisation_id == place.id)
     return found.setdefault(place.id, Work(place, roles))
+
+
+def left_behind(session: Session, *, now: datetime) -> Sequence[tuple[Account, RoleGrant]]:
+    """Who owns open work, or stands in for it, after a post of theirs has ended by its date; the latest end first.
+
+    Whether another post of theirs covers it is for :func:`open_work` to say.
+    """
+    today = local_day(now)
+    owns = or_(
+        exists().where(
+            Case.closed_at.is_(None), or_(Case.owner_id == Account.id, Case.backup_id == Account.id)
+        ),
+        exists().where(
+            Task.done_at.is_(None), or_(Task.owner_id == Account.id, Task.backup_id == Account.id)
+        ),
+    )
+    rows = session.execute(
+        select(Account, RoleGrant)
+        .join(RoleGrant, RoleGrant.account_id == Account.id)
+        .where(RoleGrant.valid_to < today, owns)
+        .order_by(RoleGrant.valid_to.desc(), RoleGrant.id)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def successors(session: Session, *, work: Work, account: Account, now: datetime) -> list[Account]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from instruments import AnswerSheet, Instrument, Scores, SheetConditions, score_many
+from instruments import AnswerSheet, Instrument, Scores, Sex, SheetConditions, score_many
 from risk_model import LevelRules
 from screening import access, policies, results
 from screening.core import ahead, audit, rows
 from screening.core.actor import Actor
 from screening.core.audit import AuditEvent
-from screening.core.clock import local_day
+from screening.core.clock import age_on, local_day
 from screening.core.errors import Conflict, DomainError
 from screening.core.sealing import Keyring
 from screening.models.administration import Administration, Mode
@@ -95,9 +95,18 @@ def _score_all(sheets: Sequence[SheetIn]) -> list[Scores]:
         places[sheet.instrument.code].append(place)
     scores: dict[int, Scores] = {}
     for same in places.values():
-        pairs = [(sheets[place].sheet, sheets[place].conditions) for place in same]
+        pairs = [(sheets[place].sheet, _conditions(sheets[place])) for place in same]
         scores.update(zip(same, score_many(sheets[same[0]].instrument, pairs), strict=True))
     return [scores[place] for place in range(len(sheets))]
+
+
+def _conditions(sheet: SheetIn) -> SheetConditions:
+    """How it was filled in, and about whom where the questionnaire asks for sex or age. A talk is not such a one."""
+    if not sheet.instrument.asks_who or isinstance(sheet.entry, RescreenTask):
+        return sheet.conditions
+    child = sheet.entry.child
+    age = max(age_on(child.birth_date, sheet.administered_on), 0)
+    return replace(sheet.conditions, sex=Sex(child.sex.value), age=age)
 
 
 def may_record(occasion: Occasion) -> access.May:

@@ -43,6 +43,8 @@ class Settings:
     writer_piece: int = 50
     backup_to: Path | None = None
     backup_keep: int = 96
+    instruments: Path | None = None
+    """The folder of the district's own questionnaires."""
 
     @property
     def keys_file(self) -> Path:
@@ -78,6 +80,8 @@ class Settings:
             changes["trusted_proxies"] = tuple(p.strip() for p in proxies.split(",") if p.strip())
         if font := env.get("XINQIAO_FONT"):
             changes["font"] = Path(font)
+        if own := env.get("XINQIAO_INSTRUMENTS"):
+            changes["instruments"] = Path(own).absolute()
         changes["webhook"] = _webhook(env)
         changes["worker_inside"] = env.get("XINQIAO_WORKER", "inside") == "inside"
         if backups := env.get("XINQIAO_BACKUP_TO"):

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session, joinedload
 
-from instruments import AnswerSheet, CriticalAnswer, catalogue, critical_items, read_critical
+from instruments import AnswerSheet, CriticalAnswer, catalogue, critical_items, in_layout, read_critical
 from screening.access import May, check_may, check_may_about, children_visible_to
 from screening.core import audit
 from screening.core.actor import Actor
@@ -123,7 +123,7 @@ def graded_sheets(session: Session, *, child_ids: Sequence[UUID]) -> Sequence[Ad
 
 def critical_answers_of(session: Session, administration: Administration) -> tuple[CriticalAnswer, ...]:
     """The critical answers of a stored sheet."""
-    instrument = catalogue().get(administration.instrument)
+    instrument = in_layout(catalogue().get(administration.instrument), administration.layout)
     if not critical_items(instrument):
         return ()
     return read_critical(instrument, answers_of(session, administration).as_mapping(instrument))

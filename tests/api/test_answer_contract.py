@@ -130,6 +130,7 @@ STRANGE_BODIES = {
 }
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("what", STRANGE_BODIES)
 def test_strangers_get_401_before_anything_is_parsed(client, routes, open_routes, what):
     for route in routes:
@@ -175,6 +176,7 @@ BAD_JSON = {
 }
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("what", BAD_JSON)
 def test_json_that_python_would_take_is_422_on_every_route(client, routes, open_session, make_person, what):
     content, why = BAD_JSON[what]
@@ -188,6 +190,7 @@ def test_json_that_python_would_take_is_422_on_every_route(client, routes, open_
         assert body["errors"][0]["at"][0] == "body"
 
 
+@pytest.mark.any_engine
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/x-www-form-urlencoded", ""])
 def test_another_media_type_is_415_on_every_json_route(client, routes, open_session, make_person, kind):
     headers = {**open_session(make_person("lin", Role.COUNSELLOR)), "content-type": kind}
@@ -205,6 +208,7 @@ def everybody(open_session, make_person):
     return lambda route: administrator if route.path.startswith(upkeep) else own
 
 
+@pytest.mark.any_engine
 def test_an_unknown_field_is_422_on_every_json_route(client, routes, open_session, make_person):
     signed_in = everybody(open_session, make_person)
     for route in routes:
@@ -223,6 +227,7 @@ def chunks(total):
         yield b" " * 65_536
 
 
+@pytest.mark.any_engine
 def test_a_body_too_large_is_413_declared_or_not(client, routes, open_session, make_person):
     signed_in = everybody(open_session, make_person)
     for route in routes:

@@ -10,8 +10,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from api.cli.score import AnswersRefused, explain, score, score_csv
-from instruments import catalogue
+from api.cli import score_file
+from api.cli.score import Wish, explain, score, score_csv, score_path
+from api.cli.score_columns import headings
+from api.cli.score_file import AnswersRefused
+from instruments import AnswerSheet, catalogue
+from instruments import score as score_one
 
 PHQ9 = "id,1,2,3,4,5,6,7,8,9\n"
 
@@ -36,40 +40,38 @@ def test_each_row_is_scored_and_its_id_carried_through(answers: Path) -> None:
         PHQ9 + "王-1,1,1,1,1,1,1,1,1,0\n=2,3,3,3,3,3,3,3,3,2\nc,,,,,,,,,\nd,1,1,,,,1,1,1,1\n", "utf-8"
     )
     first, second, blank, partial = rows(score_csv("phq9", answers))
-    assert (first["id"], first["total"], first["total_band"], first["grade"]) == ("王-1", "8", "mild", "")
-    assert (second["id"], second["total"], second["severe"], second["critical"]) == (
-        "=2",
-        "26",
-        "1",
-        "9:B:answered",
-    )
-    assert (blank["total"], blank["grade"], blank["validity"], blank["flags"]) == ("", "", "invalid", "blank")
-    assert (partial["total"], partial["missing"], partial["lowest"], partial["highest"]) == (
+    assert (first["id"], first["total"], first["total.band"], first["grade"]) == ("王-1", "8", "mild", "")
+    assert (first["total.status"], first["valid"], first["critical"]) == ("scored", "true", "")
+    assert (second["id"], second["total"], second["severe"], second["critical"]) == ("=2", "26", "1", "9")
+    assert (blank["total"], blank["grade"], blank["sheet_validity"], blank["flags"]) == (
         "",
-        "3 4 5",
-        "6",
-        "15",
+        "",
+        "invalid",
+        "blank",
     )
-    assert partial["critical"] == "9:C:answered"
+    assert (blank["total.status"], blank["valid"], blank["critical"]) == ("not_scorable", "false", "")
+    assert (partial["total"], partial["missing"]) == ("", "3;4;5")
+    assert (partial["lowest"], partial["highest"]) == ("6", "15")
+    assert (partial["critical"], partial["grade"], partial["valid"]) == ("9", "C", "false")
     assert {row["version"] for row in (first, second)} == {catalogue().get("phq9").version}
 
 
 def test_a_prorated_total_says_so(answers: Path) -> None:
     answers.write_text(PHQ9 + "a,3,1,0,0,,0,0,0,0\n")
     (row,) = rows(score_csv("phq9", answers))
-    assert (row["total"], row["status"], row["missing"]) == ("5", "prorated", "5")
+    assert (row["total"], row["total.status"], row["missing"]) == ("5", "prorated", "5")
 
 
 def test_columns_may_stand_in_any_order_without_id_and_with_extra_items(answers: Path) -> None:
     answers.write_text("x4,9,8,7,6,5,4,3,2,1,x3\n1,0,0,0,0,0,0,0,0,3,1\n")
     (row,) = rows(score_csv("phq_a", answers))
     assert "id" not in row
-    assert (row["total"], row["grade"], row["critical"]) == ("3", "B", "x3:B:answered x4:B:answered")
+    assert (row["total"], row["grade"], row["critical"]) == ("3", "B", "x3;x4")
 
 
 def test_an_outcome_and_a_refusal_are_read(answers: Path) -> None:
     answers.write_text("id,1,2,3,4,5\na,0,0,0,0,\nb,-1,0,0,0,0\nc,0,1,0,0,1\n")
-    found = [(row["result"], row["result_band"], row["grade"]) for row in rows(score_csv("asq", answers))]
+    found = [(row["result"], row["result.band"], row["grade"]) for row in rows(score_csv("asq", answers))]
     assert found == [
         ("negative", "negative", ""),
         ("non_acute_positive", "non_acute_positive", "B"),
@@ -112,7 +114,10 @@ def test_an_old_result_survives_a_refused_file(answers: Path, tmp_path: Path) ->
         ("", "The file is empty; its first row must name the columns."),
         ("id,1,2,3,4,5,6,7,8\n", "Column 9 is missing."),
         ("id,1,2,3,4,5,6,7,8,9,9\n", "Column 9 is there twice."),
-        ("id,1,2,3,4,5,6,7,8,9,score\n", "Column score is neither an item of phq9 nor id."),
+        (
+            "id,1,2,3,4,5,6,7,8,9,score\n",
+            "Column score is neither an item of phq9 nor id, sex, age or item_order.",
+        ),
         (PHQ9 + "a,0,0\n", "Row 2 has 3 cells, the first row has 10."),
         (PHQ9 + 'a,"0"0,0\n', "Row 2 is not well-formed CSV."),
     ],
@@ -153,6 +158,146 @@ def test_the_command_ends_with_2_and_prints_or_writes(
     assert printed.exit_code == 0
     assert rows(printed.stdout)[0]["total"] == "3"
     out = tmp_path / "scores.csv"
-    written = run(app, ["phq9", str(answers), "-o", str(out)])
+    written = run(app, ["phq9", str(answers), "--out", str(out)])
     assert (written.exit_code, written.stdout) == (0, "")
     assert rows(out.read_text("utf-8"))[0]["total"] == "3"
+
+
+# --- every sheet, other orders, other people, other band sets ---------------------------------------------------
+
+
+@pytest.mark.parametrize("code", catalogue().codes)
+def test_every_score_has_a_value_a_band_and_a_status(code: str, answers: Path) -> None:
+    instrument = catalogue().get(code)
+    keys = instrument.item_keys
+    lowest = [str(max(item.values[0], 0)) for item in instrument.items]
+    answers.write_text("\n".join([",".join(keys), ",".join(lowest), "," * (len(keys) - 1)]) + "\n")
+    calm, blank = rows(score_csv(code, answers))
+    assert list(calm) == headings(instrument)
+    single = score_one(instrument, AnswerSheet.parse(instrument, dict(zip(keys, lowest, strict=True))))
+    for definition in instrument.scores:
+        value = single.values[definition.id]
+        said = "" if value.value is None else value.value
+        assert calm[definition.id] == (f"{said:.2f}" if definition.decimals and said != "" else str(said))
+        assert calm[f"{definition.id}.status"] == value.status
+        if value.band is not None:
+            assert calm[f"{definition.id}.band"] == value.band.id
+        assert (blank[definition.id], blank[f"{definition.id}.status"]) == ("", "not_scorable")
+    assert (calm["valid"], blank["valid"], calm["critical"]) == ("true", "false", "")
+
+
+def test_the_order_of_the_items_is_said_row_by_row(answers: Path) -> None:
+    answers.write_text(
+        "item_order," + ",".join(map(str, range(1, 11))) + "\n"
+        "chinese_1993,4,4,1,4,1,4,4,1,1,1\n,4,4,1,4,1,4,4,1,1,1\nStandard,4,1,4,4,1,1,4,1,1,4\n"
+    )
+    found = [(row["total"], row["layout"]) for row in rows(score_csv("rses", answers))]
+    assert found == [("40", "chinese_1993"), ("28", "standard"), ("40", "standard")]
+    answers.write_text("item_order," + ",".join(map(str, range(1, 11))) + "\nrussian" + ",1" * 10 + "\n")
+    assert refused("rses", answers)[0] == (
+        "Row 2, column item_order: russian is not one of standard, chinese_1993."
+    )
+
+
+def test_sex_and_age_change_what_is_counted_and_which_cut_off_holds(answers: Path) -> None:
+    numbers = ",".join(map(str, range(1, 16)))
+    answers.write_text(
+        f"sex,{numbers}\n男,2,2,2{',2' * 12}\nF{',2' * 15}\nm,2,2,2,{',2' * 11}\n,2,2,2,{',2' * 11}\n"
+    )
+    found = [(row["total"], row["n_severe"], row["missing"]) for row in rows(score_csv("phq15", answers))]
+    assert found == [("28", "14", ""), ("30", "15", ""), ("28", "14", ""), ("", "", "4")]
+    numbers = ",".join(map(str, range(1, 36)))
+    points = ",".join(["0"] * 19 + ["2"] * 12 + ["0"] * 4)
+    answers.write_text(f"Age,{numbers}\n5,{points}\n6,{points}\n5.9,{points}\n")
+    found = [
+        (row["total"], row["total.band"], row["over_cutoff"]) for row in rows(score_csv("psc35", answers))
+    ]
+    assert found == [("24", "positive", "1"), ("24", "", "0"), ("24", "positive", "1")]
+    answers.write_text(f"age,{numbers}\nfive,{points}\n")
+    assert refused("psc35", answers)[0] == "Row 2, column age: five is not one of 0-120."
+
+
+def test_an_age_for_which_the_sheet_was_not_made_is_said(answers: Path) -> None:
+    numbers = ",".join(map(str, range(1, 21)))
+    answers.write_text(f"age,{numbers}\n15{',1' * 20}\n16{',1' * 20}\n")
+    young, old = rows(score_csv("sds_zung", answers))
+    assert (young["total"], young["valid"], young["flags"]) == ("62", "true", "outside_age")
+    assert old["flags"] == ""
+
+
+def test_another_band_set_is_used_where_a_score_has_it(answers: Path) -> None:
+    answers.write_text("1,2,3,4,5,6,7\n1,1,1,1,1,1,1\n")
+    (usual,) = rows(score_csv("gad7", answers))
+    (youth,) = rows(score_csv("gad7", answers, wish=Wish("hong_kong_youth")))
+    assert (usual["total.band"], youth["total.band"]) == ("mild", "positive")
+    assert (usual["bands"], youth["bands"]) == ("standard", "hong_kong_youth")
+    with pytest.raises(AnswersRefused) as wrong:
+        score_csv("gad7", answers, wish=Wish("adults"))
+    assert "gad7 has no band set adults" in explain(wrong.value, "en")[0]
+
+
+def test_a_set_known_from_memory_is_named_when_it_is_the_usual_one(answers: Path) -> None:
+    """It decides nothing and no page shows it; a file says what the fact sheet names."""
+    answers.write_text(",".join(map(str, range(1, 13))) + "\n" + ",".join(["1"] * 12) + "\n")
+    (row,) = rows(score_csv("mspss", answers))
+    assert (row["total"], row["total.band"], row["over_cutoff"]) == ("12", "low", "0")
+
+
+def test_a_blank_critical_item_stands_in_a_column_of_its_own(answers: Path) -> None:
+    """Critical answers are answers; a blank one has to be asked again, which the grade says."""
+    answers.write_text(PHQ9 + "a,1,1,1,1,1,1,1,1,\n")
+    (row,) = rows(score_csv("phq9", answers))
+    assert (row["critical"], row["critical_blank"], row["grade"]) == ("", "9", "C")
+
+
+def test_with_keep_going_the_good_rows_are_written_and_the_bad_ones_listed(
+    answers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "en_GB.UTF-8")
+    app = typer.Typer()
+    app.command()(score)
+    answers.write_text(PHQ9 + "a,0,0,0,0,0,0,0,0,4\nb,1,1,1,1,1,1,1,1,1\nc,0,0\n")
+    out = tmp_path / "scores.csv"
+    found = CliRunner().invoke(app, ["phq9", str(answers), "--out", str(out), "--keep-going"])
+    assert found.exit_code == 1
+    assert [row["id"] for row in rows(out.read_text("utf-8"))] == ["b"]
+    assert found.stderr.splitlines() == [
+        "Row 2, column 9: 4 is not one of 0, 1, 2, 3.",
+        "Row 4 has 3 cells, the first row has 10.",
+        "2 rows were left out, 1 written.",
+    ]
+
+
+def test_standard_input_is_read_and_nothing_is_printed_before_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LANG", "en_GB.UTF-8")
+    app = typer.Typer()
+    app.command()(score)
+    good = CliRunner().invoke(app, ["phq9", "-"], input=PHQ9 + "a,1,1,1,1,1,1,1,1,1\n")
+    assert (good.exit_code, rows(good.stdout)[0]["total"]) == (0, "9")
+    bad = CliRunner().invoke(app, ["phq9", "-"], input=PHQ9 + "a,1,1,1,1,1,1,1,1,1\nb,1,1,1,1,1,1,1,1,8\n")
+    assert (bad.exit_code, bad.stdout) == (2, "")
+
+
+def test_a_file_of_several_pieces_is_the_same_row_by_row(
+    answers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces are joined without a seam, and a bad row far down is named by its own number."""
+    piece = 100
+    monkeypatch.setattr(score_file, "PIECE", piece)
+    lines = [f"{n},{','.join(str((n + k) % 4) for k in range(9))}" for n in range(3 * piece + 10)]
+    answers.write_text(PHQ9 + "\n".join(lines) + "\n")
+    sink = io.StringIO()
+    report = score_path("phq9", answers, None, Wish(), sink)
+    found = rows(sink.getvalue())
+    assert (report.rows, len(found)) == (3 * piece + 10, 3 * piece + 10)
+    for n in (0, piece - 1, piece, 3 * piece + 9):
+        assert (found[n]["id"], found[n]["total"]) == (str(n), str(sum((n + k) % 4 for k in range(9))))
+    answers.write_text(PHQ9 + "\n".join([*lines, "z,0,0,0,0,0,0,0,0,9"]) + "\n")
+    assert refused("phq9", answers)[0].startswith(f"Row {3 * piece + 12}, column 9: 9 is not")
+
+
+def test_a_carried_id_is_quoted_where_csv_asks_for_it(answers: Path) -> None:
+    answers.write_text(PHQ9 + '"a,""b""",0,0,0,0,0,0,0,0,0\n')
+    assert rows(score_csv("phq9", answers))[0]["id"] == 'a,"b"'

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+import shutil
 import stat
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import pytest
 from pypdf import PdfReader
@@ -37,7 +41,9 @@ from screening.core.grades import GradeInfo, Stage
 from screening.core.settings import Settings
 from screening.queries.accounts import find_account
 from screening.spreadsheets.reader import read_workbook
+from tests.postgres import one_at_a_time
 
+T = TypeVar("T")
 SMALL = 60
 # The days before reach into the week of the national holiday.
 NOW = datetime(2026, 10, 15, 15, 0, tzinfo=LOCAL)
@@ -66,21 +72,41 @@ class Made:
         return sorted((self.directory / "notes").iterdir())
 
 
+def made_once(shared: Path, own: Path, make: Callable[[Path], T]) -> T:
+    """What ``make`` leaves in a directory and returns: made by the first process of this run that asks. Each works on a
+    copy of its own, as only one at a time may have a county open."""
+    kept = shared.with_suffix(".pickle")
+    with one_at_a_time(shared.with_suffix(".lock")):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(make(shared)))
+        shutil.copytree(shared, own)
+    found: T = pickle.loads(kept.read_bytes())
+    return found
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Made:
+def made(shared_directory, tmp_path_factory) -> Made:
+    def make(directory: Path) -> Made:
+        watch = play.Watch()
+        summary = main.make(Settings.of_home(directory), directory, watch, children=SMALL, now=NOW)
+        return Made(directory, summary, watch)
+
     directory = tmp_path_factory.mktemp("demo") / "small"
-    watch = play.Watch()
-    summary = main.make(Settings.of_home(directory), directory, watch, children=SMALL, now=NOW)
-    return Made(directory, summary, watch)
+    return replace(made_once(shared_directory / "demo-small", directory, make), directory=directory)
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory) -> Settings:
+def prepared(shared_directory, tmp_path_factory) -> Settings:
     """The home of ``serve --demo``, made half a year later from the same seed."""
-    settings = Settings.of_home(tmp_path_factory.mktemp("serve") / "demo")
-    (settings.home / "making-broken-off").mkdir(parents=True)
-    prepare(settings, children=SMALL, now=NOW + timedelta(days=200))
-    return settings
+
+    def make(directory: Path) -> None:
+        settings = Settings.of_home(directory)
+        (settings.home / "making-broken-off").mkdir(parents=True)
+        prepare(settings, children=SMALL, now=NOW + timedelta(days=200))
+
+    directory = tmp_path_factory.mktemp("serve") / "demo"
+    made_once(shared_directory / "demo-serve", directory, make)
+    return Settings.of_home(directory)
 
 
 def text_of(path: Path) -> str:

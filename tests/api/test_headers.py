@@ -42,6 +42,7 @@ def check_headers(answer, *, https=True, static=False):
     assert "x-powered-by" not in answer.headers
 
 
+@pytest.mark.any_engine
 def test_on_every_route_for_strangers_and_for_people(client, routes, make_person, open_session):
     person = make_person("lin", Role.COUNSELLOR)
     for route in routes:

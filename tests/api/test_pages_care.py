@@ -796,6 +796,24 @@ def test_from_acceptance_to_the_closed_loop(at, county, pupil):
     assert clinic.open(where).status_code == 404
 
 
+def test_an_answer_with_something_missing_keeps_what_was_typed(at, county, pupil):
+    where = sent(at, county, pupil)
+    clinic = at("clinician")
+    asked = clinic.send(f"{where}/accept", seen=where, at="2026-10-15T09:30", place="", contact="江采薇")
+    assert (asked.status_code, 'id="place-error"' in asked.text) == (422, True)
+    for typed in ('value="2026-10-15T09:30"', 'value="江采薇"'):
+        assert typed in asked.text
+    assert referral_of(county, pupil).status is ReferralStatus.SENT
+    no = clinic.send(f"{where}/decline", seen=where, reason="", better_place="市精神卫生中心")
+    assert (no.status_code, 'value="市精神卫生中心"' in no.text) == (422, True)
+    assert clinic.send(f"{where}/ask", seen=where, question="").status_code == 422
+    # What a rule refuses leaves nothing half done and nothing lost: accepted and given a time is one press.
+    late = clinic.send(f"{where}/accept", seen=where, at="2020-10-15T09:30", place="门诊三楼")
+    assert late.status_code in (409, 422)
+    assert 'value="门诊三楼"' in late.text
+    assert referral_of(county, pupil).status is ReferralStatus.SENT
+
+
 def test_a_return_note_with_something_missing_keeps_what_was_typed(at, county, pupil):
     where = sent(at, county, pupil)
     clinic = at("clinician")

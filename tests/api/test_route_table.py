@@ -50,6 +50,7 @@ def test_open_rows_are_the_open_routes(open_routes):
     assert {name for name, row in TABLE.items() if row.get("open")} == open_routes
 
 
+@pytest.mark.any_engine
 def test_strangers_are_answered_401(client, routes, open_routes):
     for route in routes:
         if route.name in open_routes:
@@ -60,7 +61,16 @@ def test_strangers_are_answered_401(client, routes, open_routes):
         assert answer.headers["www-authenticate"] == "Bearer", route.name
 
 
-@pytest.mark.parametrize("role", list(Role))
+# A role is checked before anything is read. On the second database those run that read most.
+READERS = frozenset(
+    {Role.COUNSELLOR, Role.COUNTY_CENTRE, Role.CLINICIAN, Role.HOTLINE_OPERATOR, Role.SYSADMIN}
+)
+
+
+@pytest.mark.parametrize(
+    "role",
+    [role if role in READERS else pytest.param(role, marks=pytest.mark.any_engine) for role in Role],
+)
 def test_each_role_may_what_its_row_says(client, routes, make_person, open_session, role):
     person, wrong = make_person("person", role), []
     for route in routes:
@@ -77,6 +87,7 @@ def test_each_role_may_what_its_row_says(client, routes, make_person, open_sessi
     assert not wrong, f"{role}: {wrong}"
 
 
+@pytest.mark.any_engine
 def test_nobody_without_a_role_may_anything_but_look_after_themselves(
     client, routes, make_person, open_session
 ):

@@ -243,7 +243,7 @@ def test_the_facility_sees_the_note_as_issued_and_nothing_later(world, call, sen
     before = call("GET", f"/referrals/{sent.id}", "clinic_intake").json()
     assert before["note"]["name"] == pupil.name
     assert before["note"]["observed"] == WORDS["observed"]
-    assert before["note"]["safety"].startswith("已当面询问,未发现")
+    assert before["note"]["safety"].startswith("已当面询问，未发现")
     world.submit(pupil, "gad7", spread("gad7", 21))
     call("POST", f"/children/{pupil.id}/facts", body={"fact": "both_parents_away", "source": "班主任"})
     after = call("GET", f"/referrals/{sent.id}", "clinic_intake").json()

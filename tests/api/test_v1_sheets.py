@@ -193,6 +193,28 @@ def test_a_closed_campaign_takes_no_sheet(world, client, as_, database):
     assert answer.status_code == 409
 
 
+def test_the_order_of_the_items_goes_with_the_sheet(world, client, as_, database):
+    """The same answers on the form in Chinese order are another total, and the order is stored with them."""
+    campaign = world.make_campaign("rses")
+    given = {str(n): 1 if n in (3, 5, 8, 9, 10) else 4 for n in range(1, 11)}
+
+    def key_in(layout: str | None):
+        pupil = world.make_child(campaign)
+        body = {"instrument": "rses", "administered_on": "2026-10-14", "mode": "paper", "answers": given}
+        return client.post(
+            f"/api/v1/campaigns/{campaign}/roster/{pupil.entry_id}/administrations",
+            json=body | ({"layout": layout} if layout else {}),
+            headers=as_("counsellor") | {"Idempotency-Key": f"order-{layout}"},
+        )
+
+    found = {layout: key_in(layout) for layout in ("chinese_1993", None)}
+    totals = {layout: each.json()["result"]["scores"]["total"]["value"] for layout, each in found.items()}
+    assert totals == {"chinese_1993": 40, None: 28}
+    assert count(database, Administration, Administration.layout == "chinese_1993") == 1
+    assert key_in("russian").status_code == 422
+    assert count(database, Administration) == 2
+
+
 @pytest.mark.parametrize("who", ["other_counsellor", "other_clerk"])
 def test_another_schools_roll_is_not_found(send, database, who):
     assert send(answers("phq9"), who).status_code == 404

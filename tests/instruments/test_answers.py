@@ -13,6 +13,7 @@ from instruments import (
     UnknownLayout,
     catalogue,
     critical_items,
+    in_layout,
     read_critical,
     score,
     worst_grade,
@@ -167,3 +168,19 @@ def test_the_worst_grade_is_the_most_urgent() -> None:
     assert worst_grade([Grade.R, Grade.B, Grade.C]) is Grade.B
     assert worst_grade([Grade.C, Grade.A]) is Grade.A
     assert worst_grade([]) is None
+
+
+def test_a_view_of_another_order_follows_the_construct_and_leads_back() -> None:
+    """Labels, scales and critical answers go with the construct; a view of a view is a view of the sheet itself."""
+    usual = catalogue().get("psc17")
+    grouped = in_layout(usual, "grouped")
+    assert in_layout(usual, "grouped") is grouped
+    assert in_layout(grouped, "standard") is usual
+    assert in_layout(grouped, "grouped") is grouped
+    assert (usual.item("6").en, grouped.item("2").en) == ("hopeless", "hopeless")
+    assert critical_items(grouped) == ("2",)
+    sheet = AnswerSheet.parse(grouped, {"2": 2})
+    assert sheet.layout == "grouped"
+    assert score(usual, sheet) == score(grouped, sheet)
+    with pytest.raises(UnknownLayout):
+        in_layout(grouped, "other")

@@ -12,6 +12,8 @@ import yaml
 
 from instruments import AnswerSheet, LibraryError, SheetConditions, UnknownInstrument, catalogue, score
 from instruments.catalogue import read_instrument
+from instruments.parsing import parse_instrument
+from instruments.reading import Node
 
 File = dict[str, Any]
 
@@ -74,7 +76,7 @@ REFUSED = [
     ("phq9", put("responses", 1, "value", value=0), "responses", "different values"),
     ("phq9", put("responses", 1, "value", value=-128), "responses", "a byte"),
     ("phq9", put("reverse", value=[10]), "reverse", "item 10"),
-    ("phq9", put("scores", 0, "kind", value="mean"), r"scores\[1\].kind", "one of sum"),
+    ("phq9", put("scores", 0, "kind", value="median"), r"scores\[1\].kind", "one of sum"),
     ("phq9", put("scores", 0, "items", value=[1, 2, 99]), r"scores\[1\].items", "99 is not defined"),
     ("phq9", put("scores", 0, "items", value=[1, 1]), r"scores\[1\].items", "twice"),
     ("phq9", put("scores", 0, "range", value=[0, 30]), r"scores\[1\].range", "give 0 to 27"),
@@ -241,11 +243,13 @@ def test_a_file_with_a_wrong_field_is_refused_by_file_and_field(
 @pytest.mark.parametrize("code", catalogue().codes)
 def test_every_key_of_every_file_is_read(code: str) -> None:
     """A key that nobody reads would be a fact that nobody checks: one too many anywhere is refused."""
-    for path in mappings(library(code)):
-        content = library(code)
+    content = library(code)
+    parse_instrument(Node("x.yaml", "", content), "as it is")
+    for path in mappings(content):
         put(*path, "unheard_of", value={"a": 1})(content)
         with pytest.raises(LibraryError):
-            read(content)
+            parse_instrument(Node("x.yaml", "", content), "one key more")
+        drop(*path, "unheard_of")(content)
 
 
 def mappings(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
@@ -276,31 +280,132 @@ def test_what_is_no_mapping_in_utf_8_is_refused(data: bytes) -> None:
         read_instrument("x.yaml", data)
 
 
-def test_the_shipped_library_holds_the_first_eight_questionnaires() -> None:
-    assert catalogue().codes == ("asq", "gad7", "mht", "phq9", "phq_a", "sdq_p", "sdq_s", "sdq_t")
+TIER_1 = [
+    "asq",
+    "gad2",
+    "gad7",
+    "isi",
+    "k6",
+    "mht",
+    "mssmhs",
+    "phq2",
+    "phq9",
+    "phq_a",
+    "psc17",
+    "scared",
+    "sdq_p",
+    "sdq_s",
+    "sdq_t",
+    "who5",
+]
+TIER_2 = [
+    "ais",
+    "cesd",
+    "cesdc",
+    "cssrs_screen",
+    "dass21",
+    "dsrsc",
+    "mspss",
+    "phq15",
+    "psc35",
+    "rses",
+    "sas_zung",
+    "scl90",
+    "sds_zung",
+    "smfq",
+    "snap_iv_26",
+    "uls6",
+]
+
+
+def test_the_shipped_library_holds_what_was_read_and_nothing_that_waits_for_a_source() -> None:
+    """Tier 3 (licence or keys open) stays out until somebody has read a source."""
+    assert {i.code for i in catalogue() if i.tier == 1} == set(TIER_1)
+    assert {i.code for i in catalogue() if i.tier == 2} == set(TIER_2)
+    assert catalogue().codes == tuple(sorted((*TIER_1, *TIER_2)))
     assert catalogue() is catalogue()
     assert "phq9" in catalogue()
-    assert len(list(catalogue())) == len(catalogue()) == 8
+    assert len(list(catalogue())) == len(catalogue()) == 32
     with pytest.raises(UnknownInstrument, match="dass99"):
         catalogue().get("dass99")
 
 
 def test_what_screens_and_what_is_a_floor_is_one_named_cut_off_of_the_total() -> None:
+    found = {i.code: i.screens_at.value for i in catalogue() if i.screens_at}
+    assert found == {
+        "phq9": 10,
+        "phq_a": 10,
+        "gad7": 10,
+        "mht": 65,
+        "scared": 25,
+        "sdq_s": 18,
+        "sdq_p": 17,
+        "sdq_t": 16,
+        "phq2": 3,
+        "gad2": 3,
+        "mssmhs": 2,
+        "psc17": 15,
+        "psc35": 28,
+        "isi": 9,
+        "who5": 50,
+        "k6": 13,
+        "scl90": 161,
+        "cesd": 24,
+        "cesdc": 16,
+        "dsrsc": 15,
+        "smfq": 12,
+        "sas_zung": 50,
+        "sds_zung": 53,
+        "ais": 7,
+    }
+    floors = {i.code: i.severe_floor.value for i in catalogue() if i.severe_floor}
+    assert floors == {
+        "phq9": 20,
+        "phq_a": 20,
+        "gad7": 15,
+        "mht": 65,
+        "sdq_s": 20,
+        "sdq_p": 20,
+        "sdq_t": 19,
+    }
+    assert {i.code for i in catalogue() if i.asks_about_safety} == {
+        "asq",
+        "cssrs_screen",
+        "dsrsc",
+        "mht",
+        "mssmhs",
+        "phq9",
+        "phq_a",
+        "scl90",
+        "sds_zung",
+    }
+
+
+def test_what_was_made_for_sixteen_and_over_is_for_senior_grades_only() -> None:
+    senior = {i.code for i in catalogue() if i.grade_min >= 10}
+    assert senior == {i.code for i in catalogue() if (i.age_min or 0) >= 16}
+    assert senior == {"phq15", "sas_zung", "scl90", "sds_zung"}
+
+
+def test_items_about_death_harm_and_sexuality_are_marked() -> None:
     found = {
-        i.code: (i.screens_at and i.screens_at.value, i.severe_floor and i.severe_floor.value)
+        i.code: [item.key for item in i.items if item.sensitive]
         for i in catalogue()
+        if any(item.sensitive for item in i.items)
     }
     assert found == {
-        "asq": (None, None),
-        "gad7": (10, 15),
-        "mht": (65, 65),
-        "phq9": (10, 20),
-        "phq_a": (10, 20),
-        "sdq_p": (17, 20),
-        "sdq_s": (18, 20),
-        "sdq_t": (16, 19),
+        "asq": ["1", "2", "3", "4", "5"],
+        "cssrs_screen": ["1", "2", "3", "4", "5", "6", "6r"],
+        "dass21": ["21"],
+        "dsrsc": ["5", "10"],
+        "mht": ["85", "97"],
+        "mssmhs": ["52", "57"],
+        "phq15": ["4", "11"],
+        "phq9": ["9"],
+        "phq_a": ["9", "x3", "x4"],
+        "scl90": ["5", "15", "59", "63", "84"],
+        "sds_zung": ["6", "19"],
     }
-    assert {i.code for i in catalogue() if i.asks_about_safety} == {"asq", "mht", "phq9", "phq_a"}
 
 
 def test_bands_known_from_memory_are_kept_by_name_and_not_shown_by_default() -> None:

@@ -55,6 +55,7 @@ from referral.terms import (
     ReleaseMode,
     RiskNow,
     StepResult,
+    TaskKind,
     Tier,
 )
 from screening.core.audit import AuditRow
@@ -62,6 +63,7 @@ from screening.core.calendar import china
 from screening.core.clock import local_day
 from screening.core.errors import DomainError
 from screening.core.outbox import OutboxMessage
+from screening.models.administration import Administration
 from screening.models.campaign import Campaign
 from screening.models.child import AccessGrant, Child
 from screening.models.consent import Purpose
@@ -379,16 +381,34 @@ class Loop(RuleBasedStateMachine):
             for result in new:
                 self.model.results.add(result.id)
             self.adopt_files(session)
+            for sighting in seen:
+                self.told_since(self.by_id(sighting.child_id))
             for child_id, found in grades.items():
                 grade = min((g for g in found if g in "ABC"), default=None)
                 if grade is not None:
                     level = "elevated" if grade == "C" else "crisis_item"
                     self.signal(session, self.by_id(child_id), level, grade, doubtful=False)
             for result in sorted(new, key=lambda each: each.computed_at):
+                if not self.is_superseded(session, result):
+                    self.told_since(self.by_id(result.child_id))
                 if not result.history and result.level is not None:
                     grade = result.grade.value if result.grade else None
                     doubtful = result.administration.validity.value == "doubtful"
                     self.signal(session, self.by_id(result.child_id), result.level.value, grade, doubtful)
+
+    @staticmethod
+    def is_superseded(session: Any, result: ScreenResult) -> bool:
+        """A sheet that was handed in after a newer one of the same questionnaire says nothing new."""
+        own = result.administration
+        others = select(Administration.administered_on).where(
+            Administration.child_id == own.child_id, Administration.instrument == own.instrument
+        )
+        return max(session.scalars(others)) > own.administered_on
+
+    @staticmethod
+    def told_since(kid: Kid) -> None:
+        if kid.file is not None:
+            kid.file.talk_stands = False
 
     def by_id(self, child_id: UUID) -> Kid:
         return next(kid for kid in self.model.kids if kid.pupil.id == child_id)
@@ -414,6 +434,9 @@ class Loop(RuleBasedStateMachine):
             else:
                 file.talk = True
             living = file.living
+            if file.talk_stands:
+                # The talk came after these answers: whether a referral is needed is what it has said.
+                return
             if living is None:
                 living = self.adopt_referral(session, file)
             self.raise_urgency(session, living)
@@ -469,7 +492,7 @@ class Loop(RuleBasedStateMachine):
             and ref.status != "guardian_refused"
             and kid.share is True
             and not doubtful
-            and (ref.words or not file.seen)
+            and file.may_leave(ref)
             and ref.urgency != "emergency"
             and kid.harm not in ("home", "school", "other")
             and not self.is_held(ref)
@@ -535,7 +558,7 @@ class Loop(RuleBasedStateMachine):
         done = self.attempt(possible, do)
         if done is None:
             return
-        file.talk, file.seen = False, True
+        file.talk, file.seen, file.talk_stands = False, True, True
         if harm is not None:
             kid.harm = harm.value
         if tier is None:
@@ -545,8 +568,9 @@ class Loop(RuleBasedStateMachine):
             self.close(kid)
             return
         file.status = "active" if file.status in ("intake", "assessing") else file.status
+        grave = {file.tier, tier.value} & {"focus", "crisis"}  # reached, or stepped down from
         file.tier, file.plans, file.plan = tier.value, file.plans + 1, "confirmed"
-        file.unsigned_by = by if tier in (Tier.FOCUS, Tier.CRISIS) else None
+        file.unsigned_by = by if grave or file.unsigned_by else None
         with self.database.look() as session:
             self.after_talk(session, kid, file, send, done)
 
@@ -817,6 +841,9 @@ class Loop(RuleBasedStateMachine):
         )
         if who in CRISIS_HANDS and crisis.taken_by is None:
             crisis.taken_by = who
+            kid = next(kid for kid in self.model.kids if file in kid.files)
+            sees = any(f.passed or any(c.opened_file and not c.over for c in f.crises) for f in kid.files)
+            crisis.opened_file = who == "centre" and not sees
 
     @precondition(lambda self: bool(self.all_crises()))
     @rule(
@@ -854,7 +881,12 @@ class Loop(RuleBasedStateMachine):
     @rule(index=KID, who=st.sampled_from(("lead", "counsellor")))
     def stand_down(self, index: int, who: str) -> None:
         file, crisis = self.a_crisis(index)
-        possible = may_stand_down(crisis, who)
+        with self.database.look() as session:
+            report = select(Task.id).where(
+                Task.case_id == file.id, Task.kind == TaskKind.MANDATORY_REPORT, Task.done_at.is_(None)
+            )
+            owed = session.scalars(report).first() is not None
+        possible = may_stand_down(crisis, who) and not owed
         self.attempt(
             possible,
             lambda session: crises.stand_down(
@@ -1026,7 +1058,7 @@ class Loop(RuleBasedStateMachine):
             and ref.status != "guardian_refused"
             and ref.place is not None
             and ref.told
-            and (ref.words or not file.seen)
+            and file.may_leave(ref)
             and kid.share is True
             and kid.harm not in ("home", "school", "other")
             and not self.is_held(ref)
@@ -1075,6 +1107,10 @@ class Loop(RuleBasedStateMachine):
         }
         granted = {("referral", ref.id) for _, ref in refs if ref.granted}
         granted |= {("passed_to_county", file.id) for _, file in files if file.passed}
+        crises_of = [crisis for _, file in files for crisis in file.crises]
+        granted |= {
+            ("crisis_taken", crisis.id) for crisis in crises_of if crisis.opened_file and not crisis.over
+        }
         assert found["grants"] == granted
         self.check_lines(found["tasks"])
 

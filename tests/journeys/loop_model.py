@@ -153,6 +153,7 @@ class Crisis:
     taken_by: str | None = None
     steps: dict[str, str] = field(default_factory=dict)
     over: bool = False
+    opened_file: bool = False  # the county has taken it and sees the child for as long as it lasts
 
 
 @dataclass(slots=True)
@@ -169,6 +170,7 @@ class File:
     crises: list[Crisis] = field(default_factory=list)
     seen: bool = False  # somebody has held a talk: what was seen has to stand on the note
     talk: bool = False  # somebody has to see the child
+    talk_stands: bool = False  # nothing newer than the last talk has been answered
     passed: bool = False  # to the county centre
     unsigned_by: str | None = None
 
@@ -182,6 +184,10 @@ class File:
         opened = [ref for ref in self.refs if ref.is_open]
         opened.sort(key=lambda ref: ref.status == "expired_no_answer")
         return opened[0] if opened else None
+
+    def may_leave(self, ref: Ref) -> bool:
+        """Whoever has seen the child says what was seen, but an emergency waits for no paper."""
+        return ref.words or not self.seen or ref.urgency == "emergency"
 
     def asked_since(self, ref: Ref) -> bool:
         """Another facility has been asked after this one, and that goes on."""
@@ -240,9 +246,9 @@ def _guards(kid: Kid, file: File, ref: Ref, press: str) -> bool:
     if press == "decline":
         return ref.urgency != "emergency"
     if press == "send":
-        return bool(kid.share) and ref.place is not None and (ref.words or not file.seen)
+        return bool(kid.share) and ref.place is not None and file.may_leave(ref)
     if press == "send_emergency":
-        return ref.urgency == "emergency" and ref.place is not None and (ref.words or not file.seen)
+        return ref.urgency == "emergency" and ref.place is not None
     if press == "complete":
         return file.plan != "review_due"
     if press in ("reroute", "ask_second_too"):

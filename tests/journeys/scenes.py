@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 
 from api.webhook import message
-from api.worker import CLOCKS, LADDER, SEALING, Worker
+from api.worker import CLOCKS, LADDER, POSTS, SEALING, Worker
 from referral.handlers import HANDLERS
 from referral.models.notice import Notice
 from referral.models.task import Task
@@ -67,7 +67,7 @@ class Scene:
         self.world, self.clock, self.database = self.service.world, clock, database
         self.phone = Telephone(self.service)
         tools = Tools(clock, self.service.printer if paper else QuickPrinter(), self.phone)
-        self.worker = Worker(database, clock, HANDLERS, tools, timed=(SEALING, LADDER, CLOCKS))
+        self.worker = Worker(database, clock, HANDLERS, tools, timed=(SEALING, LADDER, CLOCKS, POSTS))
         self.get, self.post = self.service.get, self.service.post
 
     # --- time ----------------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from api.cli import check
+from referral.actions import departures
 from referral.models.case import Case
 from referral.models.notice import Notice
 from referral.models.referral import Facility
@@ -17,7 +18,7 @@ from referral.models.task import Task
 from referral.terms import Tier
 from screening.core.audit import AuditEvent, AuditRow
 from screening.core.clock import FixedClock
-from screening.models.account import Account
+from screening.models.account import Account, RoleGrant
 from screening.models.organisation import DutyEntry
 from screening.queries.accounts import find_account
 from tests.api.web import SAME, Browser, words
@@ -172,6 +173,46 @@ def test_a17_an_account_with_open_cases_is_not_closed_until_they_are_handed_over
     first = Browser(service.app)
     assert first.sign_in("jiang", start).status_code == 303
     assert "新密码" in first.open("/today").text  # nothing else before it is their own
+
+
+def test_a_post_that_ends_by_its_date_leaves_nothing_behind(service):
+    """Nobody presses anything: the day after, everything is the lead's, once; the lead's own post ended too means
+    the next above. What another post covers stays."""
+    seven_cases(service)
+    world = service.world
+
+    def end_today(who: str) -> None:
+        with service.database.begin() as session:
+            for grant in session.scalars(select(RoleGrant).where(RoleGrant.account_id == world.people[who])):
+                grant.valid_to = world.clock.today()
+
+    def move_on() -> int:
+        with service.database.begin() as session:
+            return departures.release_ended_posts(session, now=service.clock.now())
+
+    end_today("counsellor")
+    assert move_on() == 0  # the last day of a post is a day of it
+    service.clock.forward(timedelta(days=1))
+    with service.database.look() as session:
+        assert check.things_without_a_live_owner(session, service.clock.now())
+    assert move_on() > 0
+    assert owners(service) == {"school_lead": 7}
+    with service.database.look() as session:
+        gone = world.people["counsellor"]
+        assert not session.scalars(select(Case.id).where(Case.backup_id == gone)).all()
+        assert not session.scalars(
+            select(Task.id).where(or_(Task.owner_id == gone, Task.backup_id == gone), Task.done_at.is_(None))
+        ).all()
+        assert check.things_without_a_live_owner(session, service.clock.now()) == []
+    assert move_on() == 0
+
+    for who in ("school_lead", "principal", "class_teacher", "entry_clerk"):
+        if who in world.people:
+            end_today(who)
+    service.clock.forward(timedelta(days=1))
+    move_on()
+    assert set(owners(service)) == {"county_centre"}
+    assert move_on() == 0
 
 
 def test_a_role_is_given_only_after_a_fresh_sign_in_and_the_typed_text_is_kept(service):

@@ -14,17 +14,19 @@ from api.auth.guessing import Addresses
 from api.cli.check import check_all
 from referral.actions import escalations, worries
 from referral.actions.lookups import MOST_LOOKUPS
-from referral.models.case import Case, SafetyTalk
+from referral.models.case import Assessment, Case, SafetyTalk
 from referral.models.crisis import CrisisEpisode
 from referral.models.notice import Notice
 from referral.models.plan import PlanVersion
 from referral.models.referral import Referral
 from referral.models.task import Task
 from referral.models.worry import Worry, WorryLink
+from referral.queries.plan_facts import current_facts
 from referral.queries.worries import is_class
 from referral.terms import Custody, Origin, TaskKind, WorryEnd
 from screening.core.audit import AuditRow
 from screening.models.administration import Administration, Mode
+from screening.models.child import Child
 from tests.api.web import SAME, Browser, words
 from tests.factories import PASSWORD, answers
 from tests.journeys.service import Service
@@ -290,6 +292,41 @@ def test_a39_a_worry_about_a_teacher_is_the_countys_and_nobody_at_the_school_see
     assert nobody.status_code == 409
     found = at("county_centre").send(f"{where}/match", name=pupil.name, class_name=CLASS)
     assert found.headers["location"] == f"/cases/{case.id}"
+
+
+def test_a_talk_at_school_that_names_somebody_of_the_school_is_the_countys_as_well(service):
+    """The school's own case goes on and says "unclear"; a second talk that says so again comes to the same case."""
+    pupil = service.world.make_child(service.world.make_campaign("phq9"))
+    service.world.submit(pupil, "phq9", answers("phq9", i1=3, i2=3, i3=3, i4=3, i5=0, i6=0, i7=0, i8=0, i9=0))
+    [ours] = rows(service, Case)
+    talk = {
+        "held_at": service.clock.now().isoformat(),
+        "channel": "in_person",
+        "tier": "focus",
+        "reason": "想有人听",
+        "harm_answer": "school",
+    }
+    for _ in range(2):
+        service.post("counsellor", f"/cases/{ours.id}/assessments", talk)
+        service.clock.forward(timedelta(minutes=5))
+    [theirs] = rows(service, Case, Case.custody == Custody.PROTECTED)
+    assert (theirs.child_id, theirs.organisation_id) == (pupil.id, service.world.places["county"])
+    assert theirs.owner_id == service.world.people["county_centre"]
+    lines = rows(service, Task, Task.case_id == theirs.id, Task.done_at.is_(None))
+    assert {TaskKind.MANDATORY_REPORT, TaskKind.SAME_DAY_TALK} <= {line.kind for line in lines}
+    school = {service.world.people[who] for who in SCHOOL_PEOPLE}
+    assert not [line for line in lines if school & {line.owner_id, line.backup_id}]
+    assert rows(service, Notice, Notice.account_id == service.world.people["county_centre"])
+    # At the school the word stands nowhere: not on the child, not in the talk.
+    [child] = rows(service, Child)
+    assert child.harm_answer == "unclear"
+    reports = rows(service, Task, Task.kind == TaskKind.MANDATORY_REPORT, Task.case_id == ours.id)
+    assert not reports
+    with service.database.look() as session:
+        now = service.clock.now()
+        assert all("school" not in talk.record for talk in session.scalars(select(Assessment)))
+        assert current_facts(session, case=session.get_one(Case, theirs.id), now=now).harm_answer == "school"
+        assert check_all(session, now=now) == []
 
 
 def _nobody_at_the_school_knows(service, at, case):

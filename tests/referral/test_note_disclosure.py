@@ -42,7 +42,7 @@ def found(content, **more):
 def test_before_anybody_has_seen_the_child_the_note_says_so_and_the_rest_is_blank():
     content = compose(replace(SEEN, seen=False))
     out = content.out
-    assert out.unseen == UNSEEN_SENTENCE == "本单由系统依据筛查结果自动生成,尚未面谈,不是诊断"
+    assert out.unseen == UNSEEN_SENTENCE == "本单由系统依据筛查结果自动生成，尚未面谈，不是诊断"
     assert [row.instrument for row in out.screening] == ["PHQ-9", "GAD-7"]
     assert (out.observed, out.done_so_far, out.known_medical, out.help_wanted, out.question) == (
         "",
@@ -63,7 +63,7 @@ def test_a_machine_never_says_that_nothing_was_found():
     assert (
         compose(replace(UNSEEN, screening=no_such_item)).out.safety
         == NOT_COVERED
-        == "本次量表未涉及,尚未询问"
+        == "本次量表未涉及，尚未询问"
     )
     assert compose(replace(SEEN, safety=None)).out.safety == NOT_ASKED
     assert not {"无", "未发现"} & {*NOT_ASKED, *NOT_COVERED}
@@ -71,12 +71,13 @@ def test_a_machine_never_says_that_nothing_was_found():
 
 def test_what_a_person_found_stands_with_name_and_local_time():
     assert (
-        compose(SEEN).out.safety == "有轻生想法。近两周有过几次,没有计划(询问人:陈老师,2026年11月19日 14:30)"
+        compose(SEEN).out.safety
+        == "有轻生想法。近两周有过几次,没有计划（询问人：陈老师，2026年11月19日 14:30）"
     )
     nothing = SafetyFinding((SafetySign.NONE_FOUND,), ASKED.asked_at, "陈老师")
     assert (
         compose(replace(SEEN, safety=nothing)).out.safety
-        == "已当面询问,未发现(询问人:陈老师,2026年11月19日 14:30)"
+        == "已当面询问，未发现（询问人：陈老师，2026年11月19日 14:30）"
     )
 
 

@@ -88,7 +88,7 @@ def test_nothing_stands_outside_the_print_area(notes, name, tmp_path):
 
 def test_the_sentence_of_a_note_made_before_anybody_saw_the_child_is_there(notes):
     out = out_note(notes["unseen"].pdf)
-    assert "本单由系统依据筛查结果自动生成,尚未面谈,不是诊断" in out
+    assert "本单由系统依据筛查结果自动生成，尚未面谈，不是诊断" in out
     assert "尚未当面询问" in out
     assert "本单由系统" not in text_of(notes["seen"].pdf)
     for value in ("PHQ-9", "2026年11月18日", "21", "10", "有效", "GAD-7", "13", "存疑", "筛查结果不等于诊断"):
@@ -103,7 +103,7 @@ def test_a_note_that_nobody_wrote_never_says_that_nothing_was_found(notes):
 
 def test_a_triage_request_says_so(printer):
     made = to_pdf(printer, compose(replace(UNSEEN, kind=ReferralKind.TRIAGE_REQUEST)))
-    assert "请求分诊:本单由系统依据筛查结果自动生成,尚未面谈,不是诊断" in text_of(made.pdf)
+    assert "请求分诊：本单由系统依据筛查结果自动生成，尚未面谈，不是诊断" in text_of(made.pdf)
 
 
 def test_what_a_person_wrote_stands_on_the_out_note(notes):

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from instruments import catalogue
+from instruments import catalogue, shipped
 from referral.planning import SheetScores, areas_from_scores
 from referral.planning.facts import AreaTableError, area_table, read_areas
 from referral.terms import Area
 
-EIGHT = {"phq_a", "phq9", "gad7", "asq", "mht", "sdq_s", "sdq_p", "sdq_t"}
+# Sheets that point nowhere: well-being and what protects, no cut-off of their own, or bands of severity alone.
+POINT_NOWHERE = {"who5", "rses", "mspss", "uls6", "phq15", "dass21", "snap_iv_26"}
 
 
 def areas(*sheets: SheetScores) -> dict[Area, float]:
@@ -33,10 +34,14 @@ def areas(*sheets: SheetScores) -> dict[Area, float]:
         ("sdq_s", "peer", 5, 6, {Area.PEER}),
         ("sdq_p", "conduct", 3, 4, {Area.CONDUCT}),
         ("sdq_t", "hyper", 7, 8, {Area.ATTENTION}),
+        ("scared", "school", 2, 3, {Area.ANXIETY, Area.ACADEMIC}),
+        ("mssmhs", "depression", 1.83, 2, {Area.MOOD}),
+        ("isi", "total", 8, 9, {Area.SLEEP}),
+        ("psc17", "externalising", 6, 7, {Area.CONDUCT}),
     ],
 )
 def test_an_area_begins_at_its_cut(
-    instrument: str, score: str, below: int, at: int, expected: set[Area]
+    instrument: str, score: str, below: float, at: float, expected: set[Area]
 ) -> None:
     assert areas(SheetScores(instrument, {score: below})) == {}
     assert set(areas(SheetScores(instrument, {score: at}))) == expected
@@ -56,7 +61,14 @@ def test_an_area_of_two_sheets_keeps_its_larger_excess() -> None:
 
 @pytest.mark.parametrize(
     ("instrument", "item", "answer"),
-    [("phq9", "9", 1), ("phq_a", "9", 3), ("phq_a", "x4", 1), ("mht", "85", 1)],
+    [
+        ("phq9", "9", 1),
+        ("phq_a", "9", 3),
+        ("phq_a", "x4", 1),
+        ("mht", "85", 1),
+        ("dsrsc", "10", 1),
+        ("cssrs_screen", "6r", 1),
+    ],
 )
 def test_one_critical_answer_names_self_harm_whatever_the_score(
     instrument: str, item: str, answer: int
@@ -78,9 +90,10 @@ def test_what_was_not_scored_says_nothing() -> None:
     assert areas(SheetScores("phq9", {"total": None}), SheetScores("cbcl", {"total": 99})) == {}
 
 
-def test_the_table_speaks_of_the_eight_sheets_with_their_own_scores_and_tops() -> None:
+def test_the_table_speaks_of_the_sheets_with_their_own_scores_and_tops() -> None:
     table = area_table()
-    assert {row.instrument for row in (*table.scores, *table.results, *table.critical)} == EIGHT
+    spoken_of = {row.instrument for row in (*table.scores, *table.results, *table.critical)}
+    assert spoken_of == set(shipped().codes) - POINT_NOWHERE
     for row in table.scores:
         by_id = {score.id: score for score in catalogue().get(row.instrument).scores}
         assert by_id[row.score].high == row.highest, (row.instrument, row.score)

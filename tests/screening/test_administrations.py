@@ -14,7 +14,7 @@ from screening.core.audit import AuditEvent, AuditRow
 from screening.core.errors import Conflict, DomainError, InvalidInput, NotPermitted, PolicyViolation
 from screening.models.administration import Administration, Mode, SheetValidity
 from screening.models.campaign import Campaign, CampaignStatus, RosterEntry
-from screening.models.child import Child
+from screening.models.child import Child, Sex
 from screening.models.consent import ConsentStatus, Purpose
 from screening.models.import_batch import CriticalSighting
 from screening.models.result import ResultStatus, ScreenResult
@@ -71,6 +71,29 @@ def stored(world: World) -> list[tuple[Administration, ScreenResult]]:
                 .order_by(Administration.recorded_at, Administration.instrument)
             )
         )
+
+
+def test_a_questionnaire_that_asks_for_sex_is_told_whose_sheet_it_is(world, record):
+    """Item 4 of the PHQ-15 is not for boys: left blank by a boy it is nothing missing, by a girl it is."""
+    campaign = world.make_campaign("phq15")
+    girl, boy = world.make_child(campaign), world.make_child(campaign)
+    with world.database.begin() as session:
+        session.get_one(RosterEntry, boy.entry_id).child.sex = Sex.MALE
+    given = {str(n): 1 for n in range(1, 16) if n != 4}
+    assert record(boy, "phq15", given, source="a").result.scores["total"]["value"] == 14
+    assert record(girl, "phq15", given, source="b").result.scores["total"]["value"] is None
+
+
+def test_a_questionnaire_that_asks_for_age_is_told_it_as_of_the_day_of_the_sheet(world, record):
+    """Below six four items of the PSC-35 are left out and 24 is the cut-off."""
+    campaign = world.make_campaign("psc35")
+    day = world.clock.today()
+    small = world.make_child(campaign, born=date(day.year - 6, day.month, day.day) + timedelta(days=1))
+    given = {str(n): 2 if n < 17 else 0 for n in range(1, 36)}
+    result = record(small, "psc35", given).result
+    assert (result.scores["total"]["value"], result.over_cutoff) == (28, True)
+    six = world.make_child(campaign, born=date(day.year - 6, day.month, day.day))
+    assert record(six, "psc35", given, source="c").result.scores["total"]["value"] == 32
 
 
 # --- one sheet ---------------------------------------------------------------------------------------------

@@ -40,8 +40,8 @@ def answered_by_school(scene: Scene) -> None:
             "strength": 7,
             "hopeless": 6,
             "harm_by": HarmAnswer.NONE,
-            "summary": "同学来电,担心一位朋友:近两周说过不想活,约好周末把攒下的药吃掉。愿意由学校老师去找。",
-            "given": "已请来电人今晚不要让朋友独处,并告知 12355 全天可打。",
+            "summary": "同学来电，担心一位朋友：近两周说过不想活，约好周末把攒下的药吃掉。愿意由学校老师去找。",
+            "given": "已请来电人今晚不要让朋友独处，并告知 12355 全天可打。",
         },
         minutes=24,
     )
@@ -51,9 +51,9 @@ def answered_by_school(scene: Scene) -> None:
         HandoverIn(
             to=HandoverTo.SCHOOL_DUTY,
             agreed=CallerAgreement.YES,
-            what_said="一位学生说过周末要把攒下的药吃掉,近两周睡不好。",
+            what_said="一位学生说过周末要把攒下的药吃掉，近两周睡不好。",
             where_now="今晚在宿舍",
-            asked="今晚找到孩子谈一谈,收走药片",
+            asked="今晚找到孩子谈一谈，收走药片",
             safe_way="不要在班上公开询问",
         ),
         place=JUNIOR.code,
@@ -69,7 +69,7 @@ def answered_by_school(scene: Scene) -> None:
             actor=actor,
             handover=row,
             result=HandoverResult.REACHED,
-            words="已见到孩子,药片已交宿管老师,家长在路上。",
+            words="已见到孩子，药片已交宿管老师，家长在路上。",
             now=at + timedelta(minutes=50),
         )
 
@@ -81,10 +81,10 @@ def level_a_without_a_name(scene: Scene) -> None:
         CallLevel.A,
         {
             "type": CallType.CRISIS,
-            "place_now": "示范县河东大桥,桥中段人行道",
+            "place_now": "示范县河东大桥，桥中段人行道",
             "alone": True,
             "strength": 9,
-            "summary": "来电人不愿说姓名,在桥上,刚才吃过药。保持通话至民警到达。",
+            "summary": "来电人不愿说姓名，在桥上，刚才吃过药。保持通话至民警到达。",
         },
         minutes=38,
     )
@@ -97,7 +97,7 @@ def level_a_without_a_name(scene: Scene) -> None:
                 to=to,
                 agreed=CallerAgreement.NOT_ASKED,
                 basis=DisclosureBasis.DANGER_TO_LIFE,
-                where_now="示范县河东大桥,桥中段人行道",
+                where_now="示范县河东大桥，桥中段人行道",
                 phoned_at=now + timedelta(minutes=minutes),
                 received_by="调度台",
                 acknowledged_at=now + timedelta(minutes=minutes + 1),
@@ -134,7 +134,7 @@ def waiting_for_county(scene: Scene) -> None:
             "harm_by": HarmAnswer.HOME,
             "strength": 6,
             "hopeless": 8,
-            "summary": "孩子说晚上不敢回家,想过离开;愿意让县里的人来找。",
+            "summary": "孩子说晚上不敢回家，想过离开；愿意让县里的人来找。",
         },
         minutes=12,
     )
@@ -144,9 +144,9 @@ def waiting_for_county(scene: Scene) -> None:
         HandoverIn(
             to=HandoverTo.COUNTY_CENTRE,
             agreed=CallerAgreement.YES,
-            what_said="孩子不敢回家,今晚需要有人见面。",
+            what_said="孩子不敢回家，今晚需要有人见面。",
             where_now="学校附近的文具店",
-            asked="今晚见到孩子,安排住处",
+            asked="今晚见到孩子，安排住处",
             safe_way="不要打家里电话",
         ),
         place="demo-county",

@@ -39,7 +39,7 @@ _TRIES = 8
 _TURNS = 50
 _IDLE, _PATIENCE = 0.02, 5.0  # seconds
 _SEAL_PIECE = 5000
-_FACT_SOURCE = "示范镇台账(虚构)"
+_FACT_SOURCE = "示范镇台账（虚构）"
 
 Tick = Callable[[int], None]
 

@@ -49,10 +49,10 @@ from screening.models.child import Child
 from screening.queries.campaigns import get_campaign, list_roster
 
 COUNSELLOR = "counsellor.junior"
-_OBSERVED = "近两周情绪低落,睡不好,上课难以集中注意力;愿意谈,提到学业压力大。"
-_DONE = "已面谈一次,已与班主任约定每日留意;已约定每周一次校内支持。"
-_QUESTION = "是否需要进一步评估,在校如何配合?"
-_REASON = "面谈所见与筛查一致,需要进一步了解"
+_OBSERVED = "近两周情绪低落，睡不好，上课难以集中注意力；愿意谈，提到学业压力大。"
+_DONE = "已面谈一次，已与班主任约定每日留意；已约定每周一次校内支持。"
+_QUESTION = "是否需要进一步评估，在校如何配合？"
+_REASON = "面谈所见与筛查一致，需要进一步了解"
 
 
 # --- who ---------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def _nothing_needed(scene: Scene) -> AssessmentIn:
         channel=FollowUpChannel.IN_PERSON,
         tier=None,
         screened_out=True,
-        reason="面谈时状态平稳,当日感冒不适,量表作答偏重",
+        reason="面谈时状态平稳，当日感冒不适，量表作答偏重",
         concern=0,
         harm_answer=HarmAnswer.NONE,
     )
@@ -218,7 +218,7 @@ def hold_safety_talk(scene: Scene, case_id: UUID, child_id: UUID, *, acute: bool
             channel=FollowUpChannel.IN_PERSON,
             tier=Tier.WATCH,
             screened_out=False,
-            reason="已当面询问,近期没有这样的想法;愿意每周来谈一次",
+            reason="已当面询问，近期没有这样的想法；愿意每周来谈一次",
             concern=1,
             harm_answer=HarmAnswer.NONE,
         )
@@ -271,7 +271,7 @@ def attend(scene: Scene, referral_id: UUID) -> None:
 def write_return_note(scene: Scene, referral_id: UUID) -> None:
     """The answer that lands on the counsellor's list."""
     now = scene.clock.now()
-    advice = "保持正常上学;每周一次校内支持;考试周适当减量;四周后复诊。"
+    advice = "保持正常上学；每周一次校内支持；考试周适当减量；四周后复诊。"
     with scene.database.begin() as session:
         actor, case, referral = _at_clinic(session, scene, referral_id, "clinician")
         note = ReturnNoteIn(

@@ -28,13 +28,15 @@ class ConditionsIn(Body):
 
 
 class AdministrationIn(Body):
-    """One sheet. Answers by item key, null where the child left it blank."""
+    """One sheet. Answers by item key, null where the child left it blank. ``layout``: the order of the items on this
+    form, where the questionnaire has several."""
 
     instrument: Code
     administered_on: Day
     mode: OneOf[Mode]
     answers: Annotated[dict[ItemKey, Cell], Field(min_length=1, max_length=200)]
     informant: Code | None = None
+    layout: Code | None = None
     conditions: ConditionsIn = ConditionsIn()
 
     def sheet(self) -> dict[str, object]:

@@ -45,7 +45,7 @@ class CutoffOut(Answer):
 
     score: str
     set: str
-    value: int
+    value: int | float
 
 
 class InstrumentOut(Answer):

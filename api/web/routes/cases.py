@@ -181,7 +181,7 @@ def page(
         step_results=list(StepResult),
         limits=LIMITS,
         choices=CHOICES,
-        tier_waits=_tier_waits(case),
+        tier_waits=cases.waits_for_signature(case),
     )
 
 
@@ -265,11 +265,6 @@ def _waiting(session: Session, case: Case, actor: Actor, locale: str) -> list[re
     return replies.waiting(rows, phones, clinical=clinical, locale=locale)
 
 
-def _tier_waits(case: Case) -> bool:
-    last = case.tiers[-1] if case.tiers else None
-    return last is not None and last.tier in (Tier.FOCUS, Tier.CRISIS) and last.countersigned_by is None
-
-
 def _buttons(file: CaseFile, actor: Actor) -> present.Buttons:
     """What this person may do here now. The actions ask the same again: a button is a courtesy."""
     case = file.case
@@ -298,7 +293,7 @@ def _buttons(file: CaseFile, actor: Actor) -> present.Buttons:
             planned is not PlanStatus.REVIEW_DUE,
         ),
         sign=may_at(actor, May.SIGN_TIER, case.organisation_id)
-        and _tier_waits(case)
+        and cases.waits_for_signature(case)
         and case.tiers[-1].changed_by != actor.account_id,
         follow_up=can(May.FOLLOW_UP, open_case),
         crisis=can(May.HANDLE_CRISIS),

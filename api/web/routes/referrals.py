@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -105,10 +106,34 @@ def page(
     )
 
 
+def pressed(
+    request: Request,
+    session: Session,
+    actor: Actor,
+    found: Referral,
+    now: datetime,
+    form: Form,
+    do: Callable[[], None],
+    *,
+    then: str | None = None,
+) -> Response:
+    """The press carried out and the next page; or this page again with what was typed and what is wrong."""
+    if form.errors:
+        return page(request, session, actor, found, now, form=form)
+    try:
+        with session.begin_nested():
+            do()
+    except (PolicyViolation, InvalidInput, VersionMismatch) as refused:
+        return page(request, session, actor, found, now, form=form, refused=refused)
+    return go(then or f"/referrals/{found.id}")
+
+
 def _status(form: Form | None, refused: DomainError | None) -> int:
-    """A wrong field is 422; words for a referral that has changed meanwhile 412."""
+    """A wrong field is 422, what a rule forbids 409, words for a referral that has changed meanwhile 412."""
     if isinstance(refused, VersionMismatch):
         return 412
+    if isinstance(refused, PolicyViolation):
+        return 409
     return 200 if refused is None and not (form and form.errors) else 422
 
 
@@ -145,6 +170,7 @@ def receive(
 @router.post("/{referral_id}/accept", dependencies=[ANSWERS])
 def accept(
     referral_id: UUID,
+    request: Request,
     form: FormDep,
     seen: SeenDep,
     session: CrisisSessionDep,
@@ -154,33 +180,42 @@ def accept(
     """接诊; with a time in the same press where there is one."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    check_seen(session, seen, found, now)
     contact = form.text("contact", limit=120)
     at = form.instant("at")
     place = form.text("place", limit=120, needed=at is not None)
-    form.check()
-    case = case_of(session, referral=found)
-    answers.accept(session, actor=actor, case=case, referral=found, contact=contact or None, now=now)
-    if at is not None:
-        answers.schedule(session, actor=actor, case=case, referral=found, at=at, place=place, now=now)
-    return go(f"/referrals/{found.id}")
+
+    def do() -> None:
+        check_seen(session, seen, found, now)
+        case = case_of(session, referral=found)
+        answers.accept(session, actor=actor, case=case, referral=found, contact=contact or None, now=now)
+        if at is not None:
+            answers.schedule(session, actor=actor, case=case, referral=found, at=at, place=place, now=now)
+
+    return pressed(request, session, actor, found, now, form, do)
 
 
 @router.post("/{referral_id}/pass-on", dependencies=[ANSWERS])
 def pass_on(
-    referral_id: UUID, form: FormDep, session: CrisisSessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID,
+    request: Request,
+    form: FormDep,
+    session: CrisisSessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
 ) -> Response:
     """Accepted and passed on: an emergency is not declined, it is taken to a better place."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
     to_place = form.text("to_place", limit=120, needed=True)
     escort = form.text("escort", limit=60, needed=True)
-    form.check()
-    case = case_of(session, referral=found)
-    answers.pass_on(
-        session, actor=actor, case=case, referral=found, to_place=to_place, escort=escort, now=now
-    )
-    return go(f"/referrals/{found.id}")
+
+    def do() -> None:
+        case = case_of(session, referral=found)
+        answers.pass_on(
+            session, actor=actor, case=case, referral=found, to_place=to_place, escort=escort, now=now
+        )
+
+    return pressed(request, session, actor, found, now, form, do)
 
 
 @router.post("/{referral_id}/care", dependencies=[ANSWERS])
@@ -194,48 +229,64 @@ def take_into_care(referral_id: UUID, session: SessionDep, actor: PageActorDep, 
 
 @router.post("/{referral_id}/decline", dependencies=[ANSWERS])
 def decline(
-    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID,
+    request: Request,
+    form: FormDep,
+    seen: SeenDep,
+    session: SessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
 ) -> Response:
     """拒接 with a reason and a better place. The facility's view ends with it, so the next page is the list."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    check_seen(session, seen, found, now)
     reason = form.choice("reason", DeclineReason, needed=True)
     better = form.text("better_place", limit=120)
-    form.check()
-    answers.decline(
-        session,
-        actor=actor,
-        case=case_of(session, referral=found),
-        referral=found,
-        reason=reason or DeclineReason.FULL,
-        better_place=better,
-        now=now,
-    )
-    return go("/today")
+
+    def do() -> None:
+        check_seen(session, seen, found, now)
+        answers.decline(
+            session,
+            actor=actor,
+            case=case_of(session, referral=found),
+            referral=found,
+            reason=reason or DeclineReason.FULL,
+            better_place=better,
+            now=now,
+        )
+
+    return pressed(request, session, actor, found, now, form, do, then="/today")
 
 
 @router.post("/{referral_id}/schedule", dependencies=[ANSWERS])
 def schedule(
-    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID,
+    request: Request,
+    form: FormDep,
+    seen: SeenDep,
+    session: SessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
 ) -> Response:
     """A time and a place, or a new one."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    check_seen(session, seen, found, now)
     at = form.instant("at", needed=True)
     place = form.text("place", limit=120, needed=True)
-    form.check()
-    answers.schedule(
-        session,
-        actor=actor,
-        case=case_of(session, referral=found),
-        referral=found,
-        at=at or now,
-        place=place,
-        now=now,
-    )
-    return go(f"/referrals/{found.id}")
+
+    def do() -> None:
+        check_seen(session, seen, found, now)
+        answers.schedule(
+            session,
+            actor=actor,
+            case=case_of(session, referral=found),
+            referral=found,
+            at=at or now,
+            place=place,
+            now=now,
+        )
+
+    return pressed(request, session, actor, found, now, form, do)
 
 
 @router.post("/{referral_id}/attended", dependencies=[ANSWERS])
@@ -252,32 +303,48 @@ def attended(
 
 @router.post("/{referral_id}/no-show", dependencies=[ANSWERS])
 def no_show(
-    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID,
+    request: Request,
+    form: FormDep,
+    seen: SeenDep,
+    session: SessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
 ) -> Response:
     """The child did not come: the school contacts the family."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    check_seen(session, seen, found, now)
     reason = form.choice("reason", NoShowReason) or NoShowReason.UNKNOWN
-    form.check()
-    case = case_of(session, referral=found)
-    answers.no_show(session, actor=actor, case=case, referral=found, reason=reason, now=now)
-    return go(f"/referrals/{found.id}")
+
+    def do() -> None:
+        check_seen(session, seen, found, now)
+        case = case_of(session, referral=found)
+        answers.no_show(session, actor=actor, case=case, referral=found, reason=reason, now=now)
+
+    return pressed(request, session, actor, found, now, form, do)
 
 
 @router.post("/{referral_id}/ask", dependencies=[ANSWERS])
 def ask(
-    referral_id: UUID, form: FormDep, seen: SeenDep, session: SessionDep, actor: PageActorDep, clock: ClockDep
+    referral_id: UUID,
+    request: Request,
+    form: FormDep,
+    seen: SeenDep,
+    session: SessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
 ) -> Response:
     """The facility needs to know more; its clock stands still for a while."""
     now = clock.now()
     found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    check_seen(session, seen, found, now)
     question = form.text("question", limit=400, needed=True)
-    form.check()
-    case = case_of(session, referral=found)
-    answers.ask_more(session, actor=actor, case=case, referral=found, question=question, now=now)
-    return go(f"/referrals/{found.id}")
+
+    def do() -> None:
+        check_seen(session, seen, found, now)
+        case = case_of(session, referral=found)
+        answers.ask_more(session, actor=actor, case=case, referral=found, question=question, now=now)
+
+    return pressed(request, session, actor, found, now, form, do)
 
 
 @router.post("/{referral_id}/return-notes", dependencies=[needs(May.WRITE_RETURN_NOTE, May.SEND_REFERRAL)])
@@ -296,11 +363,10 @@ def write_return_note(
     note = read_note_form(form)
     if note is None:
         return page(request, session, actor, found, now, form=form)
-    try:
+
+    def do() -> None:
         check_seen(session, seen, found, now)
-        with session.begin_nested():
-            case = case_of(session, referral=found)
-            return_notes.write(session, actor=actor, case=case, referral=found, note=note, now=now)
-    except (PolicyViolation, InvalidInput, VersionMismatch) as refused:
-        return page(request, session, actor, found, now, form=form, refused=refused)
-    return go(f"/referrals/{found.id}")
+        case = case_of(session, referral=found)
+        return_notes.write(session, actor=actor, case=case, referral=found, note=note, now=now)
+
+    return pressed(request, session, actor, found, now, form, do)

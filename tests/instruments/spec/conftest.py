@@ -16,12 +16,14 @@ from instruments import AnswerSheet, Scores, SheetConditions, catalogue, score
 Spec = Callable[..., None]
 
 
-def sheet_of(code: str, every: int | None, answers: Mapping[int | str, int | None]) -> AnswerSheet:
+def sheet_of(
+    code: str, every: int | None, answers: Mapping[int | str, int | None], layout: str | None = None
+) -> AnswerSheet:
     """``every`` main item with one answer, then ``answers`` (None leaves an item blank)."""
     instrument = catalogue().get(code)
     raw: dict[str, object] = {item.key: every for item in instrument.main_items}
     raw.update({str(key): value for key, value in answers.items()})
-    return AnswerSheet.parse(instrument, raw)
+    return AnswerSheet.parse(instrument, raw, layout=layout)
 
 
 def said(scores: Scores, key: str) -> Any:
@@ -56,10 +58,11 @@ def spec() -> Spec:
         *,
         every: int | None = None,
         answers: Mapping[int | str, int | None] | None = None,
+        layout: str | None = None,
         conditions: SheetConditions | None = None,
         expect: Mapping[str, Any],
     ) -> None:
-        sheet = sheet_of(code, every, answers or {})
+        sheet = sheet_of(code, every, answers or {}, layout)
         scores = score(catalogue().get(code), sheet, conditions or SheetConditions())
         assert {key: said(scores, key) for key in expect} == dict(expect)
 
