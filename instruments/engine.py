@@ -284,12 +284,22 @@ def _linear(chunk: _Chunk, plan: ScorePlan, out: Numbers) -> None:
 def _prorate(out: Numbers, status: Bytes, missing: NDArray[np.uint8], n: int) -> None:
     """n × the mean of the answered, rounded half up, in whole numbers: never in floating point, where a
     half may fall on either side of a cut-off."""
+    if out.size <= _VERY_FEW:
+        for place, blanks in enumerate(missing.tolist()):
+            if blanks and status[place] == SCORED:
+                out[place] = _filled(int(out[place]), n, n - blanks)
+                status[place] = PRORATED
+        return
     where = np.flatnonzero(missing > 0)
     where = where[status[where] == SCORED]
     if where.size:
-        answered = n - missing[where].astype(np.int32)
-        out[where] = (2 * out[where].astype(np.int32) * n + answered) // (2 * answered)
+        out[where] = _filled(out[where].astype(np.int32), n, n - missing[where].astype(np.int32))
         status[where] = PRORATED
+
+
+def _filled(total: Any, n: int, answered: Any) -> Any:
+    """n × total ÷ answered, a half up."""
+    return (2 * total * n + answered) // (2 * answered)
 
 
 def _of_items(chunk: _Chunk, plan: ScorePlan, out: Numbers, status: Bytes) -> None:

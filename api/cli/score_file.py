@@ -27,7 +27,7 @@ PIECE = 1 << 15
 BAD = 200
 """Stands for a cell that cannot be read; no answer and no layout has this number."""
 OLDEST = 120
-USUAL = ("", "standard", "default")
+USUAL = ("", "standard", "default", "usual", "used")
 _SEXES = {
     **dict.fromkeys(("m", "male", "男", "1"), Sex.MALE),
     **dict.fromkeys(("f", "female", "女", "2"), Sex.FEMALE),
