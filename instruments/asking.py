@@ -111,7 +111,7 @@ def _informant(instrument: Instrument, asked: Asked) -> Iterator[Breach]:
 
 def _gap(instrument: Instrument, asked: Asked) -> Iterator[Breach]:
     last = asked.last_answered.get(instrument.code)
-    if last is None:
+    if last is None or not instrument.retest_min_gap_days:
         return
     again = last + timedelta(days=instrument.retest_min_gap_days)
     if asked.opens_on < again:

@@ -155,6 +155,10 @@ def test_the_case_shows_them_and_three_informants_side_by_side(app, world, datab
         case_id = session.scalars(select(Case.id)).one()
     browser = Browser(app, "en")
     browser.sign_in("counsellor", PASSWORD)
+    first = words(browser.open(f"/cases/{case_id}").text)
+    assert "Before the scores are shown" in first
+    assert "Side by side" not in first
+    assert browser.send(f"/cases/{case_id}/concern", seen=f"/cases/{case_id}", concern="2").status_code == 303
     page = browser.open(f"/cases/{case_id}")
     seen = words(page.text)
     assert page.status_code == 200

@@ -41,9 +41,10 @@ def test_an_account_from_opening_to_closing(call, world, client):
     assert [g["role"] for g in line["grants"]] == ["counsellor"]
     assert "start_password" not in line
 
-    world.submit(world.make_child(world.make_campaign()), "asq", answers("asq", i1=1, i5=1))
+    campaign = world.make_campaign()
+    world.submit(world.make_child(campaign), "asq", answers("asq", i1=1, i5=1))
     for _ in range(2):
-        world.submit(world.make_child(world.make_campaign()), "phq9", spread("phq9", 21, i9=0))
+        world.submit(world.make_child(campaign), "phq9", spread("phq9", 21, i9=0))
     leaver = world.people["counsellor"]
     refused = call("POST", f"/accounts/{leaver}/disable")
     assert (refused.status_code, refused.json()["code"]) == (409, "policy")

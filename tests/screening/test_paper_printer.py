@@ -214,8 +214,9 @@ def test_a_child_killed_in_the_middle_is_replaced(template):
 def test_a_child_that_died_between_two_papers_is_replaced_unnoticed(template):
     with Printer() as printer:
         printer.start()
-        os.kill(printer.child_pid, signal.SIGKILL)
-        os.waitid(os.P_PID, printer.child_pid, os.WEXITED | os.WNOWAIT)
+        child = printer.child_pid
+        os.kill(child, signal.SIGKILL)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
         assert printer.render(template("<p>好</p>"), {}).pages == 1
 
 

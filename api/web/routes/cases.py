@@ -174,8 +174,7 @@ def page(
         countdown=present.countdown(file.tasks, now, locale),
         buttons=buttons,
         impression=impression,
-        # A first impression is a person's own only while the scores have not been seen.
-        asks_impression=reads_scores and buttons.assess and not file.assessments and impression is None,
+        asks_impression=reads_scores and _asks_impression(file, buttons, impression),
         form=talk_form,
         refused=refused,
         now_input=dates.for_input(now),
@@ -266,6 +265,11 @@ def _waiting(session: Session, case: Case, actor: Actor, locale: str) -> list[re
     phones = {found.id: registered_phone(session, referral=found) for found, _ in rows}
     clinical = bool(actor.roles & present.READS_CLINICAL)
     return replies.waiting(rows, phones, clinical=clinical, locale=locale)
+
+
+def _asks_impression(file: CaseFile, buttons: present.Buttons, impression: object) -> bool:
+    """A first impression is a person's own only while the scores have not been seen; in a crisis nothing is asked."""
+    return buttons.assess and not file.assessments and impression is None and file.crisis is None
 
 
 def _buttons(file: CaseFile, actor: Actor) -> present.Buttons:
