@@ -180,10 +180,10 @@ class File:
 
     @property
     def living(self) -> Ref | None:
-        """The referral that goes on: of two, not the one whose facility was silent."""
+        """The referral that goes on: of two, not the one whose facility was silent, else the newer."""
         opened = [ref for ref in self.refs if ref.is_open]
-        opened.sort(key=lambda ref: ref.status == "expired_no_answer")
-        return opened[0] if opened else None
+        answering = [ref for ref in opened if ref.status != "expired_no_answer"]
+        return next(reversed(answering or opened), None)
 
     def may_leave(self, ref: Ref) -> bool:
         """Whoever has seen the child says what was seen, but an emergency waits for no paper."""
