@@ -56,9 +56,9 @@ def app(settings, database, clock) -> Iterator[FastAPI]:
 @pytest.fixture
 def client(app) -> TestClient:
     """A client at an https address; it keeps cookies as a browser does."""
-    from starlette.testclient import TestClient
+    from tests.portal import client_of
 
-    return TestClient(app, base_url="https://testserver")
+    return client_of(app)
 
 
 @pytest.fixture

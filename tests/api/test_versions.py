@@ -96,8 +96,9 @@ def test_without_a_version_428_and_with_an_old_one_412(client, as_, addresses):
     assert not wrong
 
 
-def test_a_change_moves_the_version_and_the_next_is_told_who_did_what(client, as_, addresses):
+def test_a_change_moves_the_version_and_the_next_is_told_who_did_what(client, as_, addresses, clock):
     path = addresses["campaign"]
+    clock.forward(timedelta(minutes=1))  # of two changes of one instant neither is the later
     counsellor, lead = as_("counsellor"), as_("school_lead") | {"Accept-Language": "en"}
     first = client.get(path, headers=counsellor).headers["etag"]
     assert first == client.get(path, headers=lead).headers["etag"]
@@ -111,7 +112,7 @@ def test_a_change_moves_the_version_and_the_next_is_told_who_did_what(client, as
     assert f'"{told["version"]}"' == moved.headers["etag"]
     [change] = told["changes"]
     assert (change["by"], change["what"]) == ("林知远", "the campaign")
-    assert "林知远 10-14 10:00 the campaign" in told["detail"]
+    assert "林知远 10-14 10:01 the campaign" in told["detail"]
 
 
 def test_a_plan_drafted_anew_is_a_change_of_the_case(client, as_, addresses, world, pupil):

@@ -19,6 +19,7 @@ from screening.core.settings import Settings
 from screening.core.work import Tools
 from tests.api.etags import if_match
 from tests.factories import PASSWORD, World, make_county
+from tests.portal import client_of
 
 API = "/api/v1"
 
@@ -53,7 +54,7 @@ class Service:
 
     @cached_property
     def client(self) -> TestClient:
-        return TestClient(self.app, base_url="https://testserver")
+        return client_of(self.app)
 
     def close(self) -> None:
         if "app" in self.__dict__:
