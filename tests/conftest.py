@@ -85,8 +85,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if portal := sys.modules.get("tests.portal"):
-        portal.end()
     run = config.stash.get(RUN, None)
     if run is not None:
         run.end()

@@ -56,9 +56,9 @@ def app(settings, database, clock) -> Iterator[FastAPI]:
 @pytest.fixture
 def client(app) -> TestClient:
     """A client at an https address; it keeps cookies as a browser does."""
-    from tests.portal import client_of
+    from starlette.testclient import TestClient
 
-    return client_of(app)
+    return TestClient(app, base_url="https://testserver")
 
 
 @pytest.fixture

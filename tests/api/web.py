@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from html.parser import HTMLParser
 
-from tests.portal import client_of
+from starlette.testclient import TestClient
 
 SAME = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
 
@@ -33,7 +33,7 @@ class Browser:
     """One person at one machine."""
 
     def __init__(self, app, language: str | None = None) -> None:
-        self.client = client_of(app, follow_redirects=False)
+        self.client = TestClient(app, base_url="https://testserver", follow_redirects=False)
         if language is not None:
             self.client.cookies.set("xinqiao-language", language)
 

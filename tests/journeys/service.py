@@ -19,7 +19,6 @@ from screening.core.settings import Settings
 from screening.core.work import Tools
 from tests.api.etags import if_match
 from tests.factories import PASSWORD, World, make_county
-from tests.portal import client_of
 
 API = "/api/v1"
 
@@ -54,7 +53,7 @@ class Service:
 
     @cached_property
     def client(self) -> TestClient:
-        return client_of(self.app)
+        return TestClient(self.app, base_url="https://testserver")
 
     def close(self) -> None:
         if "app" in self.__dict__:
