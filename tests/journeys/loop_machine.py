@@ -339,12 +339,13 @@ class Loop(RuleBasedStateMachine):
                 now=self.now,
             )
             assert again is batch
-            batch_id, staged = batch.id, batch.status is BatchStatus.STAGED
+            batch_id, status = batch.id, batch.status
         self.absorb()
         if not press:
             return
+        # The same rows of the same day once more are the file of before: pressing again is pressing once.
         self.attempt(
-            staged,
+            status is not BatchStatus.REFUSED,
             lambda session: intake.commit(
                 session,
                 actor=self.county.actors["counsellor"],
@@ -353,7 +354,7 @@ class Loop(RuleBasedStateMachine):
                 now=self.now,
             ),
         )
-        if not staged:
+        if status is not BatchStatus.STAGED:
             return
         known = set(self.model.results)
         self.world.work()
