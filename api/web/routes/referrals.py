@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Request, Response
@@ -19,6 +21,7 @@ from api.web.presenters import referral as present
 from api.web.presenters.case import READS_CLINICAL
 from api.web.return_note_form import read_note_form
 from referral.actions import answers, return_notes
+from referral.models.case import Case
 from referral.models.referral import Referral
 from referral.queries.referrals import case_of, get_referral, read_note
 from referral.terms import Attendance, DeclineReason, Finding, HelpWanted, NoShowReason, Outcome, RiskNow
@@ -106,26 +109,73 @@ def page(
     )
 
 
-def pressed(
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What a press at the facility's desk comes with, and how it is carried out."""
+
+    request: Request
+    session: Session
+    actor: Actor
+    found: Referral
+    form: Form
+    seen: Seen
+    now: datetime
+
+    @property
+    def case(self) -> Case:
+        return case_of(self.session, referral=self.found)
+
+    def check_seen(self) -> None:
+        check_seen(self.session, self.seen, self.found, self.now)
+
+    def show(self, refused: DomainError | None = None) -> Response:
+        """The page again, with what was typed and what is wrong."""
+        return page(
+            self.request, self.session, self.actor, self.found, self.now, form=self.form, refused=refused
+        )
+
+    def carry_out(self, do: Callable[[], None], *, then: str | None = None) -> Response:
+        """Done, and the next page; or this page again, and nothing is done."""
+        if self.form.errors:
+            return self.show()
+        try:
+            with self.session.begin_nested():
+                do()
+        except (PolicyViolation, InvalidInput, VersionMismatch) as refused:
+            return self.show(refused)
+        return go(then or f"/referrals/{self.found.id}")
+
+
+def get_press(
+    referral_id: UUID,
     request: Request,
-    session: Session,
-    actor: Actor,
-    found: Referral,
-    now: datetime,
-    form: Form,
-    do: Callable[[], None],
-    *,
-    then: str | None = None,
-) -> Response:
-    """The press carried out and the next page; or this page again with what was typed and what is wrong."""
-    if form.errors:
-        return page(request, session, actor, found, now, form=form)
-    try:
-        with session.begin_nested():
-            do()
-    except (PolicyViolation, InvalidInput, VersionMismatch) as refused:
-        return page(request, session, actor, found, now, form=form, refused=refused)
-    return go(then or f"/referrals/{found.id}")
+    form: FormDep,
+    seen: SeenDep,
+    session: SessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
+) -> Press:
+    """The referral in the actor's scope, or 404."""
+    now = clock.now()
+    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    return Press(request, session, actor, found, form, seen, now)
+
+
+def get_crisis_press(
+    referral_id: UUID,
+    request: Request,
+    form: FormDep,
+    seen: SeenDep,
+    session: CrisisSessionDep,
+    actor: PageActorDep,
+    clock: ClockDep,
+) -> Press:
+    """The same, before everybody else (RL7)."""
+    return get_press(referral_id, request, form, seen, session, actor, clock)
+
+
+PressDep = Annotated[Press, Depends(get_press)]
+CrisisPressDep = Annotated[Press, Depends(get_crisis_press)]
 
 
 def _status(form: Form | None, refused: DomainError | None) -> int:
@@ -168,54 +218,56 @@ def receive(
 
 
 @router.post("/{referral_id}/accept", dependencies=[ANSWERS])
-def accept(
-    referral_id: UUID,
-    request: Request,
-    form: FormDep,
-    seen: SeenDep,
-    session: CrisisSessionDep,
-    actor: PageActorDep,
-    clock: ClockDep,
-) -> Response:
+def accept(press: CrisisPressDep) -> Response:
     """接诊; with a time in the same press where there is one."""
-    now = clock.now()
-    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    form = press.form
     contact = form.text("contact", limit=120)
     at = form.instant("at")
     place = form.text("place", limit=120, needed=at is not None)
 
     def do() -> None:
-        check_seen(session, seen, found, now)
-        case = case_of(session, referral=found)
-        answers.accept(session, actor=actor, case=case, referral=found, contact=contact or None, now=now)
+        press.check_seen()
+        answers.accept(
+            press.session,
+            actor=press.actor,
+            case=press.case,
+            referral=press.found,
+            contact=contact or None,
+            now=press.now,
+        )
         if at is not None:
-            answers.schedule(session, actor=actor, case=case, referral=found, at=at, place=place, now=now)
+            answers.schedule(
+                press.session,
+                actor=press.actor,
+                case=press.case,
+                referral=press.found,
+                at=at,
+                place=place,
+                now=press.now,
+            )
 
-    return pressed(request, session, actor, found, now, form, do)
+    return press.carry_out(do)
 
 
 @router.post("/{referral_id}/pass-on", dependencies=[ANSWERS])
-def pass_on(
-    referral_id: UUID,
-    request: Request,
-    form: FormDep,
-    session: CrisisSessionDep,
-    actor: PageActorDep,
-    clock: ClockDep,
-) -> Response:
+def pass_on(press: CrisisPressDep) -> Response:
     """Accepted and passed on: an emergency is not declined, it is taken to a better place."""
-    now = clock.now()
-    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    form = press.form
     to_place = form.text("to_place", limit=120, needed=True)
     escort = form.text("escort", limit=60, needed=True)
 
     def do() -> None:
-        case = case_of(session, referral=found)
         answers.pass_on(
-            session, actor=actor, case=case, referral=found, to_place=to_place, escort=escort, now=now
+            press.session,
+            actor=press.actor,
+            case=press.case,
+            referral=press.found,
+            to_place=to_place,
+            escort=escort,
+            now=press.now,
         )
 
-    return pressed(request, session, actor, found, now, form, do)
+    return press.carry_out(do)
 
 
 @router.post("/{referral_id}/care", dependencies=[ANSWERS])
@@ -228,65 +280,47 @@ def take_into_care(referral_id: UUID, session: SessionDep, actor: PageActorDep, 
 
 
 @router.post("/{referral_id}/decline", dependencies=[ANSWERS])
-def decline(
-    referral_id: UUID,
-    request: Request,
-    form: FormDep,
-    seen: SeenDep,
-    session: SessionDep,
-    actor: PageActorDep,
-    clock: ClockDep,
-) -> Response:
+def decline(press: PressDep) -> Response:
     """拒接 with a reason and a better place. The facility's view ends with it, so the next page is the list."""
-    now = clock.now()
-    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    reason = form.choice("reason", DeclineReason, needed=True)
+    form = press.form
+    reason = form.choice("reason", DeclineReason, needed=True) or DeclineReason.FULL
     better = form.text("better_place", limit=120)
 
     def do() -> None:
-        check_seen(session, seen, found, now)
+        press.check_seen()
         answers.decline(
-            session,
-            actor=actor,
-            case=case_of(session, referral=found),
-            referral=found,
-            reason=reason or DeclineReason.FULL,
+            press.session,
+            actor=press.actor,
+            case=press.case,
+            referral=press.found,
+            reason=reason,
             better_place=better,
-            now=now,
+            now=press.now,
         )
 
-    return pressed(request, session, actor, found, now, form, do, then="/today")
+    return press.carry_out(do, then="/today")
 
 
 @router.post("/{referral_id}/schedule", dependencies=[ANSWERS])
-def schedule(
-    referral_id: UUID,
-    request: Request,
-    form: FormDep,
-    seen: SeenDep,
-    session: SessionDep,
-    actor: PageActorDep,
-    clock: ClockDep,
-) -> Response:
+def schedule(press: PressDep) -> Response:
     """A time and a place, or a new one."""
-    now = clock.now()
-    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    at = form.instant("at", needed=True)
+    form = press.form
+    at = form.instant("at", needed=True) or press.now
     place = form.text("place", limit=120, needed=True)
 
     def do() -> None:
-        check_seen(session, seen, found, now)
+        press.check_seen()
         answers.schedule(
-            session,
-            actor=actor,
-            case=case_of(session, referral=found),
-            referral=found,
-            at=at or now,
+            press.session,
+            actor=press.actor,
+            case=press.case,
+            referral=press.found,
+            at=at,
             place=place,
-            now=now,
+            now=press.now,
         )
 
-    return pressed(request, session, actor, found, now, form, do)
+    return press.carry_out(do)
 
 
 @router.post("/{referral_id}/attended", dependencies=[ANSWERS])
@@ -302,71 +336,56 @@ def attended(
 
 
 @router.post("/{referral_id}/no-show", dependencies=[ANSWERS])
-def no_show(
-    referral_id: UUID,
-    request: Request,
-    form: FormDep,
-    seen: SeenDep,
-    session: SessionDep,
-    actor: PageActorDep,
-    clock: ClockDep,
-) -> Response:
+def no_show(press: PressDep) -> Response:
     """The child did not come: the school contacts the family."""
-    now = clock.now()
-    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    form = press.form
     reason = form.choice("reason", NoShowReason) or NoShowReason.UNKNOWN
 
     def do() -> None:
-        check_seen(session, seen, found, now)
-        case = case_of(session, referral=found)
-        answers.no_show(session, actor=actor, case=case, referral=found, reason=reason, now=now)
+        press.check_seen()
+        answers.no_show(
+            press.session,
+            actor=press.actor,
+            case=press.case,
+            referral=press.found,
+            reason=reason,
+            now=press.now,
+        )
 
-    return pressed(request, session, actor, found, now, form, do)
+    return press.carry_out(do)
 
 
 @router.post("/{referral_id}/ask", dependencies=[ANSWERS])
-def ask(
-    referral_id: UUID,
-    request: Request,
-    form: FormDep,
-    seen: SeenDep,
-    session: SessionDep,
-    actor: PageActorDep,
-    clock: ClockDep,
-) -> Response:
+def ask(press: PressDep) -> Response:
     """The facility needs to know more; its clock stands still for a while."""
-    now = clock.now()
-    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
+    form = press.form
     question = form.text("question", limit=400, needed=True)
 
     def do() -> None:
-        check_seen(session, seen, found, now)
-        case = case_of(session, referral=found)
-        answers.ask_more(session, actor=actor, case=case, referral=found, question=question, now=now)
+        press.check_seen()
+        answers.ask_more(
+            press.session,
+            actor=press.actor,
+            case=press.case,
+            referral=press.found,
+            question=question,
+            now=press.now,
+        )
 
-    return pressed(request, session, actor, found, now, form, do)
+    return press.carry_out(do)
 
 
 @router.post("/{referral_id}/return-notes", dependencies=[needs(May.WRITE_RETURN_NOTE, May.SEND_REFERRAL)])
-def write_return_note(
-    referral_id: UUID,
-    request: Request,
-    form: FormDep,
-    seen: SeenDep,
-    session: SessionDep,
-    actor: PageActorDep,
-    clock: ClockDep,
-) -> Response:
+def write_return_note(press: PressDep) -> Response:
     """回转单 (F1 part 3): ticks, one line of advice, and the clinical part where the guardian agreed."""
-    now = clock.now()
-    found = get_referral(session, actor=actor, referral_id=referral_id, now=now)
-    note = read_note_form(form)
+    note = read_note_form(press.form)
     if note is None:
-        return page(request, session, actor, found, now, form=form)
+        return press.show()
 
     def do() -> None:
-        check_seen(session, seen, found, now)
-        case = case_of(session, referral=found)
-        return_notes.write(session, actor=actor, case=case, referral=found, note=note, now=now)
+        press.check_seen()
+        return_notes.write(
+            press.session, actor=press.actor, case=press.case, referral=press.found, note=note, now=press.now
+        )
 
-    return pressed(request, session, actor, found, now, form, do)
+    return press.carry_out(do)
