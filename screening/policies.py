@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -94,7 +94,7 @@ def check_base_rate_limits(rate: float) -> None:
 
 def refusal_of(breach: Breach) -> PolicyViolation:
     """Which sheet, which grade, what to do."""
-    return _REFUSALS[breach.rule](breach.instrument.abbr, dict(breach.said))
+    return PolicyViolation(_REFUSALS[breach.rule], sheet=breach.instrument.abbr, **breach.said)
 
 
 def check_asking(breaches: Sequence[Breach]) -> None:
@@ -111,68 +111,12 @@ def check_safety_signed(lacks_signature: bool) -> None:
         )
 
 
-def _grade_low(sheet: str, said: dict[str, object]) -> PolicyViolation:
-    return PolicyViolation(
-        "{sheet} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on.",
-        sheet=sheet,
-        **said,
-    )
-
-
-def _grade_high(sheet: str, said: dict[str, object]) -> PolicyViolation:
-    return PolicyViolation(
-        "{sheet} is asked up to grade {limit}; this campaign asks grade {grade}. Plan it without this sheet, or up to grade {limit}.",
-        sheet=sheet,
-        **said,
-    )
-
-
-def _age_low(sheet: str, said: dict[str, object]) -> PolicyViolation:
-    return PolicyViolation(
-        "{sheet} is for children of {limit} and older; most of grade {grade} are younger. Plan it without this sheet, or for higher grades.",
-        sheet=sheet,
-        **said,
-    )
-
-
-def _age_high(sheet: str, said: dict[str, object]) -> PolicyViolation:
-    return PolicyViolation(
-        "{sheet} is for children of {limit} and younger; most of grade {grade} are older. Plan it without this sheet, or for lower grades.",
-        sheet=sheet,
-        **said,
-    )
-
-
-def _item_grade(sheet: str, said: dict[str, object]) -> PolicyViolation:
-    return PolicyViolation(
-        "{sheet}: question {item} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on.",
-        sheet=sheet,
-        **said,
-    )
-
-
-def _informant(sheet: str, said: dict[str, object]) -> PolicyViolation:
-    return PolicyViolation(
-        "{sheet} is answered by: {informants}. This campaign asks somebody else; plan it anew.",
-        sheet=sheet,
-        **said,
-    )
-
-
-def _retest_gap(sheet: str, said: dict[str, object]) -> PolicyViolation:
-    return PolicyViolation(
-        "{sheet} was answered here on {day}. It can be asked again from {again} on ({days} days at least); open later, or plan it without this sheet or for other grades.",
-        sheet=sheet,
-        **said,
-    )
-
-
-_REFUSALS: dict[Rule, Callable[[str, dict[str, object]], PolicyViolation]] = {
-    Rule.GRADE_LOW: _grade_low,
-    Rule.GRADE_HIGH: _grade_high,
-    Rule.AGE_LOW: _age_low,
-    Rule.AGE_HIGH: _age_high,
-    Rule.ITEM_GRADE: _item_grade,
-    Rule.INFORMANT: _informant,
-    Rule.RETEST_GAP: _retest_gap,
+_REFUSALS: dict[Rule, str] = {
+    Rule.GRADE_LOW: "{sheet} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on.",
+    Rule.GRADE_HIGH: "{sheet} is asked up to grade {limit}; this campaign asks grade {grade}. Plan it without this sheet, or up to grade {limit}.",
+    Rule.AGE_LOW: "{sheet} is for children of {limit} and older; most of grade {grade} are younger. Plan it without this sheet, or for higher grades.",
+    Rule.AGE_HIGH: "{sheet} is for children of {limit} and younger; most of grade {grade} are older. Plan it without this sheet, or for lower grades.",
+    Rule.ITEM_GRADE: "{sheet}: question {item} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on.",
+    Rule.INFORMANT: "{sheet} is answered by: {informants}. This campaign asks somebody else; plan it anew.",
+    Rule.RETEST_GAP: "{sheet} was answered here on {day}. It can be asked again from {again} on ({days} days at least); open later, or plan it without this sheet or for other grades.",
 }
