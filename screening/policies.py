@@ -94,7 +94,7 @@ def check_base_rate_limits(rate: float) -> None:
 
 def refusal_of(breach: Breach) -> PolicyViolation:
     """Which sheet, which grade, what to do."""
-    return PolicyViolation(_REFUSALS[breach.rule], sheet=breach.instrument.abbr, **breach.said)
+    return PolicyViolation(_REFUSALS[breach.rule].message, sheet=breach.instrument.abbr, **breach.said)
 
 
 def check_asking(breaches: Sequence[Breach]) -> None:
@@ -111,12 +111,27 @@ def check_safety_signed(lacks_signature: bool) -> None:
         )
 
 
-_REFUSALS: dict[Rule, str] = {
-    Rule.GRADE_LOW: "{sheet} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on.",
-    Rule.GRADE_HIGH: "{sheet} is asked up to grade {limit}; this campaign asks grade {grade}. Plan it without this sheet, or up to grade {limit}.",
-    Rule.AGE_LOW: "{sheet} is for children of {limit} and older; most of grade {grade} are younger. Plan it without this sheet, or for higher grades.",
-    Rule.AGE_HIGH: "{sheet} is for children of {limit} and younger; most of grade {grade} are older. Plan it without this sheet, or for lower grades.",
-    Rule.ITEM_GRADE: "{sheet}: question {item} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on.",
-    Rule.INFORMANT: "{sheet} is answered by: {informants}. This campaign asks somebody else; plan it anew.",
-    Rule.RETEST_GAP: "{sheet} was answered here on {day}. It can be asked again from {again} on ({days} days at least); open later, or plan it without this sheet or for other grades.",
+# Without what they speak of: the sheet, the grade, the day.
+_REFUSALS: dict[Rule, PolicyViolation] = {
+    Rule.GRADE_LOW: PolicyViolation(
+        "{sheet} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on."
+    ),
+    Rule.GRADE_HIGH: PolicyViolation(
+        "{sheet} is asked up to grade {limit}; this campaign asks grade {grade}. Plan it without this sheet, or up to grade {limit}."
+    ),
+    Rule.AGE_LOW: PolicyViolation(
+        "{sheet} is for children of {limit} and older; most of grade {grade} are younger. Plan it without this sheet, or for higher grades."
+    ),
+    Rule.AGE_HIGH: PolicyViolation(
+        "{sheet} is for children of {limit} and younger; most of grade {grade} are older. Plan it without this sheet, or for lower grades."
+    ),
+    Rule.ITEM_GRADE: PolicyViolation(
+        "{sheet}: question {item} is asked from grade {limit} on; this campaign asks grade {grade}. Plan it without this sheet, or from grade {limit} on."
+    ),
+    Rule.INFORMANT: PolicyViolation(
+        "{sheet} is answered by: {informants}. This campaign asks somebody else; plan it anew."
+    ),
+    Rule.RETEST_GAP: PolicyViolation(
+        "{sheet} was answered here on {day}. It can be asked again from {again} on ({days} days at least); open later, or plan it without this sheet or for other grades."
+    ),
 }
