@@ -161,6 +161,8 @@ def _keep_harm(
         if child.harm_answer not in (None, HarmAnswer.NONE.value):
             return  # what is known about the home stays
         answer = HarmAnswer.UNCLEAR
+    if case.custody is Custody.PROTECTED and answer is HarmAnswer.NONE and child.harm_answer is not None:
+        return  # what the school knows about the home stays: it holds back what would go there by itself
     child.harm_answer = answer.value
     child.harm_answered_by, child.harm_answered_at = actor.account_id, now
 

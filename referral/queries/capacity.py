@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from instruments import Grade, worst_grade
+from referral.models.case import Case
 from referral.models.task import Task
+from referral.queries.cases import cases_visible_to
 from referral.terms import TaskKind
 from risk_model import Level, worst_level
 from risk_model.capacity import Waiting, Week, week
@@ -52,6 +54,8 @@ def plan_week(session: Session, *, actor: Actor, places: int, now: datetime) -> 
             Task.kind.in_(TO_SEE),
             Task.done_at.is_(None),
             Task.child_id.in_(visible.with_only_columns(Child.id)),
+            # Of a case that is kept from the school nobody there sees a line either (domain guide §5.2b).
+            or_(Task.case_id.is_(None), Task.case_id.in_(cases_visible_to(actor).with_only_columns(Case.id))),
         )
         .order_by(Task.opened_at)
     ).all()

@@ -12,6 +12,7 @@ from referral.actions.assessments import AssessmentIn
 from referral.models.case import Case
 from referral.models.crisis import CrisisEpisode
 from referral.models.task import Task
+from referral.queries.capacity import plan_week
 from referral.queries.people import people_of, protected_people
 from referral.queries.plan_facts import current_facts
 from referral.states import CRISIS_WORK
@@ -30,6 +31,7 @@ from screening.core.actor import Actor, Role
 from screening.core.errors import NotPermitted, PolicyViolation
 from screening.models.child import Child
 from tests.referral.county import answers as of_items
+from tests.referral.county import phq9
 
 
 @pytest.fixture
@@ -53,6 +55,20 @@ def hidden(county, pupil):
         crises.open_crisis(session, people=people, trigger="worry", trigger_id=None, **both)
         cases.require_report(session, owner_id=None, **both)
         return case.id
+
+
+def test_the_week_of_talks_shows_the_school_nothing_of_it(county, hidden, pupil):
+    """Neither the county's lines nor that there is a case; the county sees its own."""
+    now = county.clock.now()
+    with county.database.begin() as session:
+        assert plan_week(session, actor=county.actors["counsellor"], places=9, now=now).tasks == {}
+        theirs = plan_week(session, actor=county.actors["centre"], places=9, now=now)
+        assert {task.case_id for task in theirs.tasks.values()} == {hidden}
+    county.submit(pupil, "phq9", phq9(total=21))
+    with county.database.begin() as session:
+        ours = plan_week(session, actor=county.actors["counsellor"], places=9, now=now)
+        assert {task.kind for task in ours.tasks.values()} == {TaskKind.SECOND_ASSESSMENT}
+        assert hidden not in {task.case_id for task in ours.tasks.values()}
 
 
 def _episode(session, case_id):
@@ -165,6 +181,29 @@ def test_what_the_county_has_heard_about_the_school_does_not_stand_where_the_sch
     with county.database.look() as session:
         own = cases.find_open(session, child_id=pupil.id)
         assert current_facts(session, case=own, now=county.clock.now()).harm_answer is None
+
+
+def test_nobody_at_home_said_at_the_county_lowers_nothing_that_the_school_knows(county, hidden, pupil):
+    """What goes home by itself is held back by what the school has heard there."""
+    with county.database.begin() as session:
+        child, now = session.get_one(Child, pupil.id), county.clock.now()
+        child.harm_answer = HarmAnswer.HOME.value
+        assessments.conclude(
+            session,
+            actor=county.actors["centre"],
+            case=session.get_one(Case, hidden),
+            child=child,
+            assessment=AssessmentIn(
+                held_at=now,
+                channel=FollowUpChannel.IN_PERSON,
+                tier=Tier.FOCUS,
+                screened_out=False,
+                reason="面谈所见",
+                harm_answer=HarmAnswer.NONE,
+            ),
+            now=now,
+        )
+        assert child.harm_answer == HarmAnswer.HOME.value
 
 
 def test_what_the_county_keeps_is_not_passed_to_it_and_the_schools_line_stays(county, hidden, pupil):
