@@ -43,6 +43,7 @@ from screening.core.outbox import OutboxMessage
 from screening.core.paper import Printer, find_fonts
 from screening.core.settings import Settings
 from screening.core.work import Handler, Job, Payload, Tools
+from screening.models.organisation import Organisation
 
 log = logging.getLogger(__name__)
 
@@ -133,17 +134,34 @@ def draw_checks(session: Session, now: datetime) -> None:
     """Each county that holds random checks draws once a week, on its first working hours (requirement of the model)."""
     if not china().in_school_hours(now):
         return
-    for county in counties_that_draw(session):
-        # A county in which nobody holds a post has nobody to hold a check either.
-        with suppress(PolicyViolation), session.begin_nested():
-            checks.draw(session, actor=Actor.system(), county=county, now=now)
+    _in_each_county(
+        session, "checks", lambda county: checks.draw(session, actor=Actor.system(), county=county, now=now)
+    )
 
 
 def watch_models(session: Session, now: datetime) -> None:
     """Once a day: is a model still whole, in date, and right?"""
+    _in_each_county(
+        session, "models", lambda county: watching.look(session, actor=Actor.system(), county=county, now=now)
+    )
+
+
+def _in_each_county(session: Session, name: str, do: Callable[[Organisation], object]) -> None:
+    """One after the other; what goes wrong in one county stops no other."""
     for county in counties_that_draw(session):
-        with suppress(PolicyViolation), session.begin_nested():
-            watching.look(session, actor=Actor.system(), county=county, now=now)
+        try:
+            with session.begin_nested():
+                do(county)
+        except PolicyViolation:
+            continue  # nobody holds a post there, so nobody could be asked either
+        except Exception as error:
+            log.error(
+                "timed job %s failed in county %s: %s at %s",
+                name,
+                county.id,
+                type(error).__name__,
+                where(error),
+            )
 
 
 SEALING = Timed("seal", SEAL_EVERY, seal_trail, Lane.BULK)

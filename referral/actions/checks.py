@@ -154,6 +154,8 @@ def record(
         raise InvalidInput("Choose what was found, or that the child declined.")
     if found.held_on > local_day(now):
         raise InvalidInput("The day of the visit lies in the future.")
+    if found.held_on < local_day(session.get_one(CheckDraw, check.draw_id).drawn_at):
+        raise InvalidInput("A check is held after the child was drawn.")
     if found.finding.label is not None and not found.method.strip():
         raise InvalidInput("Say how it was assessed.")
     check.finding, check.held_on, check.blinded = found.finding, found.held_on, found.blinded
@@ -181,7 +183,7 @@ def record(
 
 def _help(session: Session, actor: Actor, check: RandomCheck, child: Child, now: datetime) -> None:
     """The lot has found a child: it gets what every child gets that somebody worries about."""
-    school = session.get_one(Organisation, check.school_id)
+    school = session.get_one(Organisation, child.organisation_id)  # it may have moved since the draw
     people = people_of(session, organisation=school, now=now)
     case = cases.find_open(session, child_id=child.id)
     tasks.require(

@@ -221,14 +221,25 @@ def _worried(session: Session, child_ids: Sequence[UUID], since: datetime) -> di
     found: dict[UUID, int] = {}
     for piece in _pieces(child_ids):
         for child_id, value in session.execute(
-            select(Assessment.child_id, Assessment.concern).where(
-                Assessment.child_id.in_(piece), Assessment.held_at >= since, Assessment.concern.is_not(None)
+            select(Assessment.child_id, Assessment.concern)
+            .join(Case, Case.id == Assessment.case_id)
+            .where(
+                Assessment.child_id.in_(piece),
+                Assessment.held_at >= since,
+                Assessment.concern.is_not(None),
+                Case.custody == Custody.SCHOOL,
             )
         ):
             found[child_id] = max(found.get(child_id, 0), value or 0)
         for child_id, value in session.execute(
             select(Concern.child_id, Concern.value)
-            .where(Concern.child_id.in_(piece), Concern.recorded_at >= since, Concern.value.is_not(None))
+            .join(Case, Case.id == Concern.case_id)
+            .where(
+                Concern.child_id.in_(piece),
+                Concern.recorded_at >= since,
+                Concern.value.is_not(None),
+                Case.custody == Custody.SCHOOL,
+            )
             .order_by(Concern.recorded_at)
         ):
             found[child_id] = value or 0
@@ -277,8 +288,10 @@ def days_of_findings(
             select(Referral.child_id, ReturnNote.visit_on)
             .join(ReturnNote, ReturnNote.referral_id == Referral.id)
             .join(Child, Child.id == Referral.child_id)
-            .where(Referral.child_id.in_(piece))
+            .join(Case, Case.id == Referral.case_id)
+            .where(Referral.child_id.in_(piece), Case.custody == Custody.SCHOOL)
             .where(Child.organisation_id.in_(visible.with_only_columns(Organisation.id)))
+            .order_by(ReturnNote.visit_on)
         ):
             days[str(child_id)] = day
     for check in _checks(session, county, ids):
@@ -298,9 +311,13 @@ def pool_of(
     check_may_at(actor, May.HOLD_CHECK, county.id)
     there = scored_children(session, actor=actor, county=county, since=since)
     ids = [each.result.child_id for each in there]
-    taken = set(_referrals(session, ids, since)) | {row.child_id for row in _checks(session, county, ids)}
+    taken = set(_referrals(session, ids, since))
     consents: dict[UUID, ConsentStatus | None] = {}
     for piece in _pieces(ids):
+        # In whichever county: a child is drawn once, and may have moved since.
+        taken |= set(
+            session.scalars(select(RandomCheck.child_id).where(RandomCheck.child_id.in_(piece))).all()
+        )
         taken |= set(
             session.scalars(
                 select(Case.child_id).where(Case.child_id.in_(piece), Case.closed_at.is_(None))

@@ -22,7 +22,7 @@ from screening.core.errors import InvalidInput, PolicyViolation
 from screening.models.model import LOCAL, ModelSetting, ModelStatus, ModelVersion
 from screening.models.organisation import Organisation
 from screening.queries.campaigns import count_open_campaigns
-from screening.queries.models import in_force, newest, rules_of
+from screening.queries.models import in_force, newest, rules_of, same_numbers
 
 # A model of last year's pupils is not one of this year's.
 LIVES = timedelta(days=365)
@@ -44,12 +44,20 @@ def store_candidate(
     if candidate.nothing:
         raise PolicyViolation("Doing nothing was as good: there is no new version to keep.")
     verdict = candidate.verdict
+    digest = bytes.fromhex(candidate.digest)
+    same = same_numbers(session, county.id, digest)
+    waiting = (ModelStatus.CANDIDATE, ModelStatus.PUT_FORWARD, ModelStatus.STOPPED)
+    if any(each.status in waiting for each in same):
+        return next(
+            each for each in same if each.status in waiting
+        )  # learnt from the same findings: pressed twice
+    again = f"-{len(same) + 1}" if same else ""
     version = ModelVersion(
         organisation_id=county.id,
-        name=f"{called}{local_day(now):%Y%m%d}-{candidate.digest[:8]}",
+        name=f"{called}{local_day(now):%Y%m%d}-{candidate.digest[:8]}{again}",
         status=ModelStatus.CANDIDATE if verdict.eligible else ModelStatus.STOPPED,
         artefact=candidate.content,
-        digest=bytes.fromhex(candidate.digest),
+        digest=digest,
         manifest={
             **data,
             "standings": [list(pair) for pair in candidate.standings],
@@ -113,6 +121,8 @@ def roll_back(
     if current is None:
         raise PolicyViolation("The day-one model is in force: there is nothing to go back to.")
     session.refresh(current, with_for_update=True)
+    if current.status is not ModelStatus.IN_FORCE:
+        raise PolicyViolation("There is nothing to go back to any more: somebody has just done it.")
     _person(actor)
     _end(current, actor, reason.strip()[:200], now)
     session.flush()
@@ -136,6 +146,9 @@ def refuse(session: Session, *, actor: Actor, version: ModelVersion, reason: str
     access.check_may_at(actor, May.SET_MODEL, version.organisation_id)
     if not reason.strip():
         raise InvalidInput("Say in a few words why.")
+    session.refresh(
+        version, with_for_update=True
+    )  # another may have signed it since this page was opened (RL5)
     if version.status not in (ModelStatus.CANDIDATE, ModelStatus.PUT_FORWARD):
         raise PolicyViolation("Only a candidate that no rule has stopped can be put forward.")
     _end(version, actor, reason.strip()[:200], now)

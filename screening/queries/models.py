@@ -113,3 +113,12 @@ def rules_of(session: Session, county_id: UUID) -> LevelRules:
     """The limits in force, else the shipped ones."""
     setting = setting_in_force(session, county_id)
     return LevelRules(setting.elevated, setting.high) if setting else LevelRules()
+
+
+def same_numbers(session: Session, county_id: UUID, digest: bytes) -> Sequence[ModelVersion]:
+    """Versions of a county that hold exactly these numbers, the oldest first."""
+    return session.scalars(
+        select(ModelVersion)
+        .where(ModelVersion.organisation_id == county_id, ModelVersion.digest == digest)
+        .order_by(ModelVersion.made_at)
+    ).all()

@@ -7,12 +7,13 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from api import worker
 from referral import watching
 from referral.actions import checks
 from referral.learning import learn, shift, training_rows
-from referral.models.labels import RandomCheck
+from referral.models.labels import CheckDraw, RandomCheck
 from referral.models.referral import Referral, ReturnNote
 from referral.models.task import Task
 from referral.queries import labels as queries
@@ -28,7 +29,7 @@ from screening.core.actor import Actor, Role
 from screening.core.clock import local_day
 from screening.core.errors import InvalidInput, NotFound, NotPermitted, PolicyViolation
 from screening.models.child import AccessGrant
-from screening.models.model import ModelStatus
+from screening.models.model import ModelStatus, ModelVersion
 from screening.models.result import ScreenResult
 from screening.queries.models import in_force, model_of, rules_of, serving
 from tests.referral.county import County, furnished, phq9
@@ -97,6 +98,52 @@ def test_the_version_before_comes_back_and_a_big_step_is_read_before_it_is_signe
         back = models.roll_back(session, actor=actors["officer"], county=place, reason="too timid", now=now)
         assert back is first
         assert in_force(session, place.id) is first
+
+
+def test_who_comes_late_undoes_nothing(county, database):
+    """Another has signed, or gone back, since this page was opened: what it holds is read again first."""
+    now, actors = county.clock.now(), county.actors
+    with database.begin() as session:
+        version_id = store(county, session).id
+
+    def stale(session):
+        return session.get_one(ModelVersion, version_id)
+
+    with database.begin() as session:
+        models.put_forward(session, actor=actors["officer"], version=stale(session), now=now)
+    with database.begin() as session:
+        version = stale(session)
+        session.execute(
+            update(ModelVersion)
+            .values(status=ModelStatus.IN_FORCE, approved_by=actors["centre"].account_id, approved_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        with pytest.raises(PolicyViolation):
+            models.refuse(session, actor=actors["officer2"], version=version, reason="no", now=now)
+        assert version.status is ModelStatus.IN_FORCE
+    with database.begin() as session, pytest.MonkeyPatch.context() as patch:
+        place = session.merge(county.places["county"], load=False)
+        patch.setattr(models, "in_force", lambda *_: stale(session))
+        version = stale(session)
+        session.execute(
+            update(ModelVersion)
+            .values(status=ModelStatus.ENDED, ended_at=now, ended_why="before")
+            .execution_options(synchronize_session=False)
+        )
+        with pytest.raises(PolicyViolation, match="just done"):
+            models.roll_back(session, actor=actors["officer"], county=place, reason="again", now=now)
+        assert version.ended_why == "before"
+
+
+def test_learning_twice_from_the_same_findings_is_once(county, database):
+    now, officer = county.clock.now(), county.actors["officer"]
+    with database.begin() as session:
+        first = store(county, session)
+        assert store(county, session) is first
+        models.refuse(session, actor=officer, version=first, reason="later", now=now)
+        again = store(county, session)
+        assert again is not first
+        assert again.name != first.name
 
 
 def test_what_a_rule_has_stopped_nobody_puts_forward(county, database):
@@ -230,6 +277,61 @@ def test_a_week_draws_one_child_whom_nobody_referred_and_the_check_is_blind(coun
         assert task.owner_id == county.actors["counsellor"].account_id
         with pytest.raises(PolicyViolation, match="already"):
             checks.record(session, actor=centre, check=check, child=child, found=said, now=now)
+
+
+def test_a_child_that_another_county_has_drawn_is_not_drawn_again(county, database):
+    """It has moved since; the draw of everybody else goes on."""
+    pupils = county.enrol(2)
+    for pupil in pupils:
+        county.submit(pupil, "phq9", phq9(**MILD))
+    now, system = county.clock.now(), Actor.system()
+    with database.begin() as session:
+        place = session.merge(county.places["county"], load=False)
+        _limits(county, session, place, 5)
+        result = session.scalars(select(ScreenResult).where(ScreenResult.child_id == pupils[0].id)).one()
+        elsewhere = county.places["city"].id
+        draw = CheckDraw(
+            county_id=elsewhere, week_on=local_day(now), places=1, pool=1, seed=1, shares={}, drawn_at=now
+        )
+        session.add(draw)
+        session.flush()
+        session.add(
+            RandomCheck(
+                draw_id=draw.id,
+                county_id=elsewhere,
+                school_id=county.places["school"].id,
+                child_id=pupils[0].id,
+                result_id=result.id,
+                chance=1.0,
+            )
+        )
+        session.flush()
+        drawn = checks.draw(session, actor=system, county=place, now=now, seed=1)
+        assert drawn.pool == 1
+        own = select(RandomCheck.child_id).where(RandomCheck.county_id == place.id)
+        assert session.scalars(own).all() == [pupils[1].id]
+        [(check, child)] = list_checks(session, actor=county.actors["centre"], now=now)
+        early = checks.CheckIn(Finding.NO_NEED, local_day(now) - timedelta(days=1), "interview", blinded=True)
+        with pytest.raises(InvalidInput, match="after the child was drawn"):
+            checks.record(
+                session, actor=county.actors["centre"], check=check, child=child, found=early, now=now
+            )
+
+
+def test_what_goes_wrong_in_one_county_stops_no_other(county, database, monkeypatch, caplog):
+    asked = []
+
+    def draw(session, *, actor, county, now):
+        asked.append(county.id)
+        if len(asked) == 1:
+            raise RuntimeError("broken")
+
+    monkeypatch.setattr(worker.checks, "draw", draw)
+    monkeypatch.setattr(worker, "counties_that_draw", lambda session: [county.places["county"]] * 2)
+    with database.begin() as session:
+        worker.draw_checks(session, county.clock.now())
+    assert len(asked) == 2
+    assert "RuntimeError" in caplog.text
 
 
 # --- labels ------------------------------------------------------------------------------------------------

@@ -227,6 +227,18 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Lines and views that only the newer release can read or end.
+    op.execute(
+        "DELETE FROM notice WHERE task_id IN (SELECT id FROM task WHERE kind IN ('random_check', 'model_alarm'))"
+    )
+    op.execute(
+        "DELETE FROM task_ring WHERE task_id IN (SELECT id FROM task WHERE kind IN ('random_check', 'model_alarm'))"
+    )
+    op.execute("DELETE FROM task WHERE kind IN ('random_check', 'model_alarm')")
+    op.execute(
+        "UPDATE access_grant SET ended_at = CURRENT_TIMESTAMP"
+        " WHERE ended_at IS NULL AND reason_id IN (SELECT id FROM random_check)"
+    )
     op.drop_index(op.f("ix_random_check_county_id"), table_name="random_check")
     op.drop_table("random_check")
     op.drop_index("ix_concern_child", table_name="concern")
