@@ -158,6 +158,8 @@ def test_the_case_shows_them_and_three_informants_side_by_side(app, world, datab
     first = words(browser.open(f"/cases/{case_id}").text)
     assert "Before the scores are shown" in first
     assert "Side by side" not in first
+    for slip in ({}, {"concern": "9"}):  # the first word stays: a slip must not be it
+        assert browser.send(f"/cases/{case_id}/concern", seen=f"/cases/{case_id}", **slip).status_code >= 400
     assert browser.send(f"/cases/{case_id}/concern", seen=f"/cases/{case_id}", concern="2").status_code == 303
     page = browser.open(f"/cases/{case_id}")
     seen = words(page.text)

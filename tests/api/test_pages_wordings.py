@@ -114,6 +114,7 @@ def test_what_does_not_agree_is_listed_and_nothing_is_kept(world, at, database):
         (b"[]", "no FHIR questionnaire"),
         (b"\xff\xfe", "no FHIR questionnaire"),
         (b"[" * 100_000, "no FHIR questionnaire"),
+        (json.dumps(wrong | {"url": "urn:xinqiao:questionnaire:\ud800"}).encode(), "no FHIR questionnaire"),
         (b"PK rubbish", "workbook is damaged"),
     ):
         refused = bring(officer, data)

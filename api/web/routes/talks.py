@@ -80,9 +80,11 @@ def note_concern(
     clock: ClockDep,
 ) -> Response:
     """A person's own impression, then the scores. Whoever looks first says so."""
-    case = get_case(session, actor=actor, case_id=case_id, now=clock.now())
-    value = None if form.has("look") else form.number("concern", 0, 3)
-    checks.note_concern(session, actor=actor, case=case, value=value, now=clock.now())
+    now = clock.now()
+    case = get_case(session, actor=actor, case_id=case_id, now=now)
+    value = None if form.has("look") else form.number("concern", 0, 3, needed=True)
+    form.check()  # the first word stays: a slip must not be it
+    checks.note_concern(session, actor=actor, case=case, value=value, now=now)
     return go(f"/cases/{case.id}")
 
 

@@ -165,6 +165,7 @@ def _read(data: bytes, instrument: Instrument | None, language: str) -> tuple[Wo
         raise InvalidInput(NOT_FHIR)
     try:
         said = json.loads(data.decode("utf-8-sig"))
+        json.dumps(said, ensure_ascii=False).encode()  # half a character can stand in no page and no store
         return WordingForm.FHIR, from_questionnaire(said, instrument, language=language)
     except (ValueError, RecursionError, NotAQuestionnaire):
         raise InvalidInput(NOT_FHIR) from None
