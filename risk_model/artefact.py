@@ -74,9 +74,9 @@ def write(
         "history": history,
     }
     directory.mkdir(parents=True, exist_ok=True)
-    _replace(directory / f"{NAME}-{number}.json", content)
+    replace_file(directory / f"{NAME}-{number}.json", content)
     # Last, so that a half-written model is one that the manifest does not know.
-    _replace(directory / MANIFEST, dumped({"schema": SCHEMA, "artefacts": {**entries, NAME: entry}}))
+    replace_file(directory / MANIFEST, dumped({"schema": SCHEMA, "artefacts": {**entries, NAME: entry}}))
     return f"{NAME}-{number}+{sha256(content).hexdigest()[:8]}"
 
 
@@ -121,7 +121,7 @@ def _entries(directory: Path) -> dict[str, Any]:
     return entries
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Beside its place first, then in one step."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -5,8 +5,8 @@ slope on its log odds, held back by priors: in simulation nothing else does bett
 `CHALLENGERS_FROM` effective labels on richer maps compete. Doing nothing always competes too, and wins ties.
 
 Every map is a few JSON numbers, none lets a higher total lower a probability, and each is fitted on weighted labels:
-weights are scaled to the *effective* number of labels, so that a thousand referred and 280 checked children count as the
-360 or so that they are worth.
+weights are scaled to the *effective* number of labels: many referred children and a few checked by lot count as far fewer
+than they are.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from risk_model.evaluation import NotConverged, effective_size, expit, fit_line, logit
 from risk_model.liability import BASE_RATE_LIMITS
+from risk_model.registry import number
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.str_]
@@ -263,16 +264,16 @@ def map_from(document: Mapping[str, Any]) -> CalibrationMap:
     if kind == "unchanged":
         return Unchanged()
     if kind == "two_numbers":
-        counties = {str(key): _number(value) for key, value in document["counties"].items()}
-        return TwoNumbers(_number(document["intercept"]), _number(document["slope"]), counties)
+        counties = {str(key): number(value) for key, value in document["counties"].items()}
+        return TwoNumbers(number(document["intercept"]), number(document["slope"]), counties)
     if kind == "three_numbers":
-        return ThreeNumbers(*(_number(document[name]) for name in ("intercept", "low", "high")))
+        return ThreeNumbers(*(number(document[name]) for name in ("intercept", "low", "high")))
     if kind == "isotonic":
         return Isotonic(_numbers(document["knots"]), _numbers(document["values"]))
     if kind in (LOGISTIC, BOOSTED):
         return Additive(
             kind,
-            _number(document["intercept"]),
+            number(document["intercept"]),
             int(document["first"]),
             _numbers(document["score"]),
             tuple(_numbers(table) for table in document["totals"]),
@@ -281,16 +282,10 @@ def map_from(document: Mapping[str, Any]) -> CalibrationMap:
     raise ValueError("unknown kind of calibration")
 
 
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("expected a number")
-    return float(value)
-
-
 def _numbers(values: object) -> tuple[float, ...]:
     if not isinstance(values, list):
         raise TypeError("expected a list of numbers")
-    return tuple(_number(value) for value in values)
+    return tuple(number(value) for value in values)
 
 
 def _bounded(p: Floats) -> Floats:
@@ -536,8 +531,8 @@ def school_folds(school: Texts, *, folds: int = FOLDS, seed: int = 0) -> NDArray
 def held_out(fit: Fit, judged: Judged, fold: NDArray[np.int64]) -> Floats:
     """What this way of fitting says of each child when its school is not learnt from."""
     said = np.empty(len(judged))
-    for number in np.unique(fold):
-        there = fold == number
+    for part in np.unique(fold):
+        there = fold == part
         said[there] = fit(judged.take(~there)).apply(judged.rows.take(there))
     return said
 

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 STEP = 0.5
 LINE = 6.2
-"""At 40 findings a month (30 of referred children, 10 by lot): 8 % false alarms in 36 months, a shift of 0.5 told after 6."""
+"""At 40 findings a month (30 of referred children, 10 by lot): 9 % false alarms in 36 months, a shift of 0.5 told after 6."""
 
 PSI_LOOK, PSI_STOP = 0.10, 0.25
 PSI_BINS = 10

@@ -6,7 +6,7 @@ weight, cluster, groups, and the flags of the cut-off rules that the model is he
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -323,8 +323,3 @@ def _few_figures(y: Floats, p: Floats, weight: Floats) -> list[float]:
     except NotConverged:
         slope = nan
     return [rate, rate / mean if mean else nan, auroc(y, p, weight), slope, ece(y, p, weight)]
-
-
-def told_or_none(value: float) -> float | None:
-    """For a template: None where a figure cannot be told."""
-    return value if isfinite(value) else None

@@ -16,7 +16,7 @@ from risk_model import additive, trees
 from risk_model.artefact import Stored
 from risk_model.dataset import Field, Table, columns_of, encode
 from risk_model.evaluation import Floats, expit, logit
-from risk_model.registry import SCHEMA, ArtefactError
+from risk_model.registry import SCHEMA, ArtefactError, number
 
 KIND = "fitted_table"
 MOST_MISSING = 0.5
@@ -170,15 +170,15 @@ def _model(document: dict[str, Any]) -> FittedModel:
     held = document["reference"]
     return FittedModel(
         fields=fields,
-        parts=tuple((_number(each["share"]), _part(each)) for each in document["parts"]),
-        intercept=_number(document["line"]["intercept"]),
-        slope=_number(document["line"]["slope"]),
+        parts=tuple((number(each["share"]), _part(each)) for each in document["parts"]),
+        intercept=number(document["line"]["intercept"]),
+        slope=number(document["line"]["slope"]),
         reference=Reference(
-            base_rate=_number(held["base_rate"]),
-            base_rate_se=_number(held["base_rate_se"]),
-            edges=tuple(_number(each) for each in held["edges"]),
-            shares=tuple(_number(each) for each in held["shares"]),
-            missing={str(name): _number(share) for name, share in held["missing"].items()},
+            base_rate=number(held["base_rate"]),
+            base_rate_se=number(held["base_rate_se"]),
+            edges=tuple(number(each) for each in held["edges"]),
+            shares=tuple(number(each) for each in held["shares"]),
+            missing={str(name): number(share) for name, share in held["missing"].items()},
         ),
         about=document["about"],
     )
@@ -192,12 +192,6 @@ def _part(document: dict[str, Any]) -> Part:
             return additive.from_document(document)
         case other:
             raise ValueError(f"unknown part {other}")
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("expected a number")
-    return float(value)
 
 
 def shares_of(p: Floats, weight: Floats, edges: tuple[float, ...]) -> tuple[float, ...]:

@@ -150,8 +150,8 @@ def _model(document: dict[str, Any], *, version: str) -> LiabilityModel:
     return LiabilityModel(
         version=version,
         rows=tuple(_row(row) for row in document["instruments"]),
-        correlations=tuple(tuple(_number(value) for value in line) for line in document["correlations"]),
-        discordance=Discordance(_text(rule["self"]), _texts(rule["adults"]), _number(rule["above"])),
+        correlations=tuple(tuple(number(value) for value in line) for line in document["correlations"]),
+        discordance=Discordance(_text(rule["self"]), _texts(rule["adults"]), number(rule["above"])),
     )
 
 
@@ -159,16 +159,17 @@ def _row(row: dict[str, Any]) -> InstrumentRow:
     return InstrumentRow(
         code=_text(row["code"]),
         also=_texts(row["also"]),
-        highest=_number(row["highest"]),
+        highest=number(row["highest"]),
         transform=_TRANSFORMS[row["transform"]],
-        centre=_number(row["centre"]),
-        spread=_number(row["spread"]),
-        rho=_number(row["rho"]),
+        centre=number(row["centre"]),
+        spread=number(row["spread"]),
+        rho=number(row["rho"]),
         informant=_text(row["informant"]),
     )
 
 
-def _number(value: object) -> float:
+def number(value: object) -> float:
+    """A number of JSON; true and false are none. Raises :class:`TypeError`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("expected a number")
     return float(value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from api.cli.words import _, complain, say, sentence
 from risk_model import artefact
 from risk_model.appraisal import Appraisal, appraise
 from risk_model.appraisal import recalibrate as put_right
+from risk_model.artefact import replace_file
 from risk_model.dataset import DataRefused, names_of, read_table
 from risk_model.evaluation import AtCapacity, Interval, Measures
 from risk_model.fitted import FittedModel, from_stored
@@ -144,20 +144,9 @@ def predict(directory: Path, file: Path, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text.getvalue())
         return
-    write_file(out, text.getvalue().encode())
+    replace_file(out, text.getvalue().encode())
     lacking = predicted.status.count("insufficient")
     complain(_("{n} rows written, {lacking} of them insufficient.", n=table.n, lacking=lacking))
-
-
-def write_file(out: Path, content: bytes) -> None:
-    """Beside its place first, then in one step: a full disk leaves the old file, not half of a new one."""
-    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        beside.replace(out)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 # --- evaluate, recalibrate ---------------------------------------------------------------------------------

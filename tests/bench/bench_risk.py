@@ -28,6 +28,9 @@ def _day_one() -> list[dict[str, Any]]:
             rows.append(
                 _row(f"day one, {world}: {name}", found[name], aim, "right base rate, mixed batteries")
             )
+        for name in ("flagged at 0.25", "found at 0.25", "flagged at 0.15", "found at 0.15"):
+            note = "share of pupils" if name.startswith("flagged") else "share of those in need"
+            rows.append(_row(f"day one, {world}: {name}", found[name], "–", note))
     return rows
 
 

@@ -60,6 +60,14 @@ def day_one_figures(world: str) -> dict[str, float]:
         "auc": auroc(there.cohort.y, there.p),
         "slope": slope,
         "ici": ici_to_truth(there.p, there.cohort.truth),
+        **{
+            f"{name} at {limit}": share
+            for limit in (0.25, 0.15)
+            for name, share in (
+                ("flagged", float(np.mean(there.p >= limit))),
+                ("found", float(np.mean(there.p[there.cohort.y == 1] >= limit))),
+            )
+        },
     }
 
 

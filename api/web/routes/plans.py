@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from fastapi import Depends, Response
-from sqlalchemy.orm import Session
 
 from api.deps import ClockDep, PageActorDep, SessionDep, get_page_actor, needs, page_router
 from api.versions import SeenDep
@@ -14,11 +12,8 @@ from api.web.forms import Form, FormDep
 from api.web.pages import go
 from api.web.routes.cases import check_seen
 from referral.actions import plans
-from referral.models.case import Case
-from referral.planning import PlanFacts
 from referral.queries.cases import get_case
-from referral.queries.plan_facts import plan_facts
-from referral.queries.signals import worst_signal
+from referral.queries.plan_facts import current_facts
 from screening.access import May
 from screening.core.errors import NotFound
 
@@ -59,23 +54,9 @@ def review(
     check_seen(session, seen, case, now)
     reason = form.text("reason", limit=80, needed=True)
     form.check()
-    facts = _facts(session, case, now)
+    facts = current_facts(session, case=case, now=now)
     # A measure that only this new draft brings was not on the form, so nobody can have left it out.
     fresh = set(plans.decide(facts).components) - set(form.sent.get("offered", ()))
     keep = set(form.sent.get("keep", ())) | fresh
     plans.revise(session, actor=actor, case=case, facts=facts, keep=keep, reason=reason, now=now)
     return go(f"/cases/{case.id}#plan")
-
-
-def _facts(session: Session, case: Case, now: datetime) -> PlanFacts:
-    signal = worst_signal(session, case=case)
-    return plan_facts(
-        session,
-        case=case,
-        child=case.child,
-        level=signal.level if signal else case.worst_level,
-        grade=signal.grade if signal else None,
-        severe=signal.severe if signal else False,
-        probability=signal.probability if signal else None,
-        now=now,
-    )
